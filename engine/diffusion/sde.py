@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forward diffusions, each given by its marginals x_t = alpha(t) x_0 + sigma(t) z, z ~ N(0, I).
+
+Drift and diffusion follow from the marginals: f = alpha'/alpha and g^2 = alpha^2 d/dt (sigma^2 / alpha^2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class SDE(Protocol):
+    """A linear forward SDE dx = f(t) x dt + g(t) dw on t in [t_min, t_max]."""
+
+    t_min: float
+    t_max: float
+
+    def marginal(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha(t) and sigma(t), each of t's shape."""
+        ...
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Drift factor f(t) and diffusion g(t), each of t's shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class SubVP:
+    """Sub-variance-preserving SDE (Song et al. 2021, eq. 13; DPoser sec. 3.1; GFPose eq. 9).
+
+    With B(t) = integral of beta from 0 to t: alpha = exp(-B/2) and sigma = 1 - exp(-B). DPoser's text prints
+    sigma as a square; its code, GFPose and Song have the *variance* as the square, which is what is meant here.
+    """
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+    t_min: float = 1e-5
+    t_max: float = 1.0
+
+    def _integral(self, t: Tensor) -> Tensor:
+        return self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t**2
+
+    def marginal(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha(t) and sigma(t), each of t's shape."""
+        integral = self._integral(t)
+        return torch.exp(-0.5 * integral), -torch.expm1(-integral)
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Drift factor f = -beta/2 and diffusion g = sqrt(beta (1 - exp(-2B))), each of t's shape."""
+        beta = self.beta_min + (self.beta_max - self.beta_min) * t
+        return -0.5 * beta, torch.sqrt(-beta * torch.expm1(-2.0 * self._integral(t)))
+
+    def time_of_noise(self, ratio: Tensor) -> Tensor:
+        """The t at which sigma(t) / alpha(t) equals ``ratio``, clamped to [t_min, t_max]; same shape.
+
+        sigma/alpha = e^{B/2} - e^{-B/2} = 2 sinh(B/2), so B = 2 asinh(ratio / 2) and t solves a quadratic.
+        """
+        integral = 2.0 * torch.asinh(0.5 * ratio)
+        slope = self.beta_max - self.beta_min
+        root = torch.sqrt(self.beta_min**2 + 2.0 * slope * integral)
+        return ((root - self.beta_min) / slope).clamp(self.t_min, self.t_max)

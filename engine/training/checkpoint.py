@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training state on disk: one safetensors file, written whole or not at all, that resumes bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from engine.errors import WeightsError
+
+
+def save(path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer, state: dict, generator: torch.Generator) -> None:
+    """Write network, averaged network, optimiser moments and random state; ``state`` is any JSON-able dict."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
+    for i, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    tensors["generator"] = generator.get_state()
+    tensors["torch_generator"] = torch.get_rng_state()
+    sibling = path.with_suffix(".partial")
+    save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, sibling, {"state": json.dumps(state)})
+    os.replace(sibling, path)
+
+
+def load(path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator) -> dict:
+    """Restore what `save` wrote, in place, and return its ``state``.
+
+    Raises:
+        WeightsError: the file is damaged or belongs to another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+        raise WeightsError(f"The checkpoint {path.name} cannot be read ({error}); delete it to start anew.") from error
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    try:
+        model.load_state_dict(part("model."))
+        ema.load_state_dict(part("ema."))
+    except RuntimeError as error:
+        raise WeightsError(f"The checkpoint {path.name} was made for another network.") from error
+    whole = optimiser.state_dict()
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in part("optimiser.").items():
+        index, name = key.split(".", 1)
+        moments.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": whole["param_groups"]})
+    generator.set_state(tensors["generator"])
+    torch.set_rng_state(tensors["torch_generator"])
+    return state
