@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender's end of the pipe: starts the engine process, asks, listens, and never waits.
+
+Blender's main thread owns an `EngineProcess` and calls its methods; none of them blocks, whatever the engine does.
+Two threads move the bytes, and touch neither ``bpy`` nor the object: one writes requests, since a pipe takes only
+64 KiB from its writer while the engine is busy starting; one reads answers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from .. import engine
+from ..engine import protocol
+from ..engine.errors import EngineError, ProtocolError
+from ..engine.protocol import Arrays, Header
+
+MAX_LOG = 1 << 20  # bytes; a longer log is begun anew at the next start
+_HELLO = 0
+
+_Request = tuple[Header, Mapping[str, np.ndarray]]
+_Answer = tuple[Header, Arrays] | ProtocolError | None
+
+
+class EngineStopped(EngineError):
+    """The engine process could not be started, or has ended; `EngineProcess.restart` starts another."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the engine says about a job.
+
+    Attributes:
+        job: the number `EngineProcess.request` gave.
+        type: "progress", or, once and last for a job, "result" or "error".
+        done, total, stage: of progress.
+        result, arrays: of a result.
+        kind, message: of an error: the name of its class in `engine.errors`, and the sentence to show.
+    """
+
+    job: int
+    type: str
+    done: int = 0
+    total: int = 0
+    stage: str = ""
+    result: Header = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+    kind: str = ""
+    message: str = ""
+
+    @property
+    def last(self) -> bool:
+        """Whether the job ends with this message."""
+        return self.type != "progress"
+
+
+class EngineProcess:
+    """The engine, as a child of this process.
+
+    Args:
+        python: the interpreter that runs it.
+        root: the folder that holds the package ``engine``.
+        log: file that takes the engine's standard error.
+        paths: more folders for the child's ``sys.path``, ahead of the interpreter's own: where an extension's wheels
+            are installed, for Blender's own Python only.
+
+    Attributes:
+        info: the engine's answer to ``hello`` (versions, devices, weights), or None until it has come.
+        started: `time.monotonic` of the last start; the caller decides how long a start may take.
+    """
+
+    def __init__(self, python: str, root: Path, log: Path, paths: Iterable[Path] = ()) -> None:
+        self.python, self.root, self.log, self.paths = python, root, log, tuple(paths)
+        self.info: Header | None = None
+        self.started = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+        self._next_id = _HELLO
+        self._jobs: set[int] = set()
+        self._cancelled: set[int] = set()
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; it may still be starting (`info` is None) or stuck."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request awaits its last message."""
+        return bool(self._jobs)
+
+    def start(self) -> None:
+        """Start the process, if it does not run, and greet it; `poll` receives its greeting.
+
+        Raises:
+            EngineStopped: the interpreter cannot be run, or the log cannot be written.
+        """
+        if self.alive:
+            return
+        self.kill()
+        with self._open_log() as log:
+            try:
+                process = subprocess.Popen(
+                    [self.python, "-m", "engine", "serve"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=self._environment(),
+                    cwd=self.log.parent,  # Windows cannot remove the folder a process stands in, so not the root.
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+            except (OSError, ValueError) as error:
+                raise EngineStopped(
+                    f"The engine cannot be started with {self.python!r} ({error}); choose another interpreter in the "
+                    "preferences."
+                ) from error
+        self._process, self.started = process, time.monotonic()
+        self._requests, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
+        for target, stream in ((_write, process.stdin), (_read, process.stdout)):
+            pipe = (stream, self._requests, self._answers)
+            threading.Thread(target=target, args=pipe, name="dposer pipe", daemon=True).start()
+        atexit.register(self.kill)
+        self._requests.put(({"op": "hello", "id": _HELLO, "params": {}}, {}))
+
+    def restart(self) -> None:
+        """End the process, running jobs included, and start another; raises as `start` does."""
+        self.kill()
+        self.start()
+
+    def request(self, op: str, params: Header, arrays: Mapping[str, np.ndarray] | None = None) -> int:
+        """Ask for something; the engine works on one request after the other.
+
+        Args:
+            op, params, arrays: as `engine.protocol` lists them. The arrays must not be changed afterwards.
+
+        Returns:
+            The number of the job, which its messages carry.
+
+        Raises:
+            EngineStopped: the engine does not run.
+        """
+        if not self.alive:
+            raise self._stopped()
+        self._next_id += 1
+        self._jobs.add(self._next_id)
+        self._requests.put(({"op": op, "id": self._next_id, "params": params}, arrays or {}))
+        return self._next_id
+
+    def cancel(self, job: int) -> None:
+        """Stop a job. Its one message still to come is an error of kind "Cancelled", even if it has just finished."""
+        if job in self._jobs:
+            self._cancelled.add(job)
+            self._requests.put(({"op": "cancel", "id": _HELLO, "params": {"job": job}}, {}))
+
+    def poll(self) -> list[Message]:
+        """What has come in since the last call; returns at once.
+
+        Raises:
+            EngineStopped: the process has ended by itself, or is another version. Every job is lost.
+            ProtocolError: what it wrote cannot be understood. The process has been killed and every job is lost.
+        """
+        messages: list[Message] = []
+        while not self._answers.empty():
+            answer = self._answers.get()
+            if answer is None:
+                self._answers.put(None)  # The next call says so again, and this one first what came before.
+                if messages:
+                    return messages
+                raise self._stopped()
+            if isinstance(answer, ProtocolError):
+                error = answer if self.info else self._not_started(answer)
+                self.kill()
+                raise error
+            message = self._receive(*answer)
+            if message is not None:
+                messages.append(message)
+        return messages
+
+    def kill(self) -> None:
+        """End the process, running jobs included, without a further message; harmless where none runs."""
+        process, self._process = self._process, None
+        self._jobs.clear()
+        self._cancelled.clear()
+        self._requests.put(None)
+        self._answers = queue.SimpleQueue()
+        self.info = None
+        atexit.unregister(self.kill)
+        if process is not None:
+            _end(process)
+
+    def last_words(self) -> str:
+        """The last line the engine wrote to its log since it started, or nothing."""
+        with contextlib.suppress(OSError), open(self.log, "rb") as log:
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 4096))
+            lines = log.read().decode("utf-8", errors="replace").split("\n")
+            return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return ""
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            log = open(self.log, "ab")
+            if log.tell() > MAX_LOG:
+                log.truncate(0)
+            self._log_start = log.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise EngineStopped(f"The engine's log cannot be written ({error}); free its place.") from error
+        return log
+
+    def _environment(self) -> dict[str, str]:
+        """Ours, without what makes the child take Blender's or the user's modules for its own."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        return kept | {
+            "PYTHONPATH": os.pathsep.join(map(str, (self.root, *self.paths))),
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONSAFEPATH": "1",
+            "PYTHONUTF8": "1",
+        }
+
+    def _receive(self, header: Header, arrays: Arrays) -> Message | None:
+        """The message in a frame; None where it is for this object alone."""
+        try:
+            job, kind = header["id"], header["type"]
+            if job is None:
+                self.kill()
+                raise ProtocolError(header["message"])
+            if job == _HELLO:
+                self._welcome(header["result"])
+                return None
+            fields = {key: header[key] for key in _FIELDS[kind]}
+        except (KeyError, TypeError) as error:
+            self.kill()
+            raise ProtocolError("The engine's answer lacks a field; reinstall DPoser and restart Blender.") from error
+        if job not in self._jobs:
+            return None
+        if job in self._cancelled:
+            if kind == "progress":
+                return None
+            fields, arrays = {"kind": "Cancelled", "message": "Cancelled; nothing was changed."}, {}
+            kind = "error"
+        if kind != "progress":
+            self._jobs.discard(job)
+            self._cancelled.discard(job)
+        return Message(job, kind, arrays=arrays, **fields)
+
+    def _welcome(self, info: Header) -> None:
+        if info["engine"] != engine.__version__:
+            self.kill()
+            raise EngineStopped(
+                f"The engine is version {info['engine']} but DPoser is version {engine.__version__}; reinstall "
+                "DPoser and restart Blender."
+            )
+        self.info = info
+
+    def _stopped(self) -> EngineStopped:
+        """End what is left of the process; the error that says so, with the engine's last words."""
+        process = self._process
+        if process is None:
+            return EngineStopped("The engine is not running; start it again.")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.2)  # Its pipe closes a moment before it ends.
+        self._jobs.clear()
+        self._cancelled.clear()
+        status = process.poll()
+        _end(process)
+        if self.info is None:
+            return self._not_started(f"exit status {status}")
+        words = self.last_words() or f"exit status {status}"
+        return EngineStopped(f"The engine stopped unexpectedly ({words}); restart it, and see {self.log} for more.")
+
+    def _not_started(self, cause: object) -> EngineStopped:
+        return EngineStopped(
+            f"The engine did not start with {self.python!r} ({self.last_words() or cause}); choose another interpreter "
+            "in the preferences."
+        )
+
+
+_FIELDS = {"progress": ("done", "total", "stage"), "result": ("result",), "error": ("kind", "message")}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=1.0)
+
+
+def _write(stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]) -> None:
+    try:
+        with stream:
+            while (request := requests.get()) is not None:
+                protocol.write_frame(stream, *request)
+    except ProtocolError as error:
+        answers.put(error)
+    except OSError:  # The engine is gone, which `_read` tells.
+        pass
+
+
+def _read(stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]) -> None:
+    try:
+        with stream:
+            while (answer := protocol.read_frame(stream)) is not None:
+                answers.put(answer)
+    except ProtocolError as error:
+        answers.put(error)
+    except OSError:
+        pass
+    answers.put(None)
+    requests.put(None)  # Let the writer go, too.
