@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks that misbehave in known ways, for an engine process started with this folder on its PYTHONPATH.
+
+Python imports a module of this name before the program, so the engine itself stays as it is shipped.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+from engine.errors import MotionError
+from engine.protocol import Arrays, Header
+from engine.requests import TASKS, Answer, OnStep
+
+
+def nap(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Sleep ``steps`` times ``seconds`` with a progress report before each; give the arrays back."""
+    for step in range(params["steps"]):
+        on_step(step, params["steps"], "napping")
+        time.sleep(params["seconds"])
+    return {"slept": params["steps"]}, arrays
+
+
+def deaf(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Sleep for ``seconds`` without a step."""
+    time.sleep(params["seconds"])
+    return {"deaf": True}, {}
+
+
+def chatter(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Write to standard output in every way a library might, and read standard input."""
+    print("python prints", flush=True)
+    os.write(1, b"native code prints\n")
+    subprocess.run(["echo", "a child prints"], check=True)
+    return {"stdin": os.read(0, 10).decode()}, {}
+
+
+def fail(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Raise an error of the kind asked for."""
+    if params["how"] == "foreseen":
+        raise MotionError("The animation has no frames.")
+    if params["how"] == "memory":
+        bytearray(1 << 62)
+    if params["how"] == "torch memory":
+        import torch
+
+        torch.empty(1 << 55)
+    if params["how"] == "module":
+        import a_module_that_is_not_there  # type: ignore[import-not-found]  # noqa: F401
+    if params["how"] == "exit":
+        raise SystemExit(3)
+    if params["how"] == "not json":
+        return {"figure": float("nan")}, {}
+    raise KeyError("left_hip")
+
+
+def crash(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """End the whole process as a fault in native code does."""
+    os.abort()
+
+
+TASKS |= {"nap": nap, "deaf": deaf, "chatter": chatter, "fail": fail, "crash": crash}
