@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender's client against real engine processes: healthy, killed, stopped, wrong, and talkative ones."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRA_TASKS = Path(__file__).resolve().parent / "extra_tasks"
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and scripts")
+
+
+def _import_client() -> Any:
+    """The client as a module of an installed extension, where ``engine`` lies beside ``dposer_blender``."""
+    extension = types.ModuleType("installed_dposer")
+    extension.__path__ = [str(ROOT)]
+    sys.modules[extension.__name__] = extension
+    return importlib.import_module("installed_dposer.dposer_blender.client")
+
+
+client = _import_client()
+errors = importlib.import_module("installed_dposer.engine.errors")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    made = []
+
+    def make(python: str = sys.executable, root: Path = ROOT) -> Any:
+        made.append(client.EngineProcess(python, root, tmp_path / "logs" / "engine.log", [EXTRA_TASKS]))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.kill()
+
+
+@pytest.fixture
+def running(make: Callable[..., Any]) -> Any:
+    process = make()
+    process.start()
+    until(process, lambda: process.info)
+    return process
+
+
+def until(process: Any, done: Callable[[], Any] = lambda: None, seconds: float = 10.0) -> list[Any]:
+    """Poll as Blender's timer does until a job's last message comes, or ``done``; fails after ``seconds``."""
+    end = time.monotonic() + seconds
+    messages: list[Any] = []
+    while time.monotonic() < end:
+        messages += process.poll()
+        if done() or (messages and messages[-1].last):
+            return messages
+        time.sleep(0.01)
+    raise AssertionError(f"nothing within {seconds} s; {process.last_words()}")
+
+
+def test_start_returns_at_once_and_greets(make: Callable[..., Any]) -> None:
+    process = make()
+    assert not process.alive
+    begin = time.monotonic()
+    process.start()
+    assert time.monotonic() - begin < 0.5
+    assert process.alive and process.info is None
+    until(process, lambda: process.info)
+    assert process.info["engine"] == engine.__version__
+    process.kill()
+    assert not process.alive and process.info is None
+    assert process.poll() == []
+    process.kill()
+
+
+def test_a_job_with_arrays_larger_than_the_pipe(make: Callable[..., Any]) -> None:
+    process = make()
+    process.start()
+    array = np.random.default_rng(0).normal(size=(10_000, 60, 4))
+    begin = time.monotonic()
+    job = process.request("nap", {"steps": 3, "seconds": 0.02}, {"rotations": array})
+    assert time.monotonic() - begin < 0.1, "asking must not wait for an engine that is still starting"
+    assert process.busy
+    *steps, last = until(process)
+    assert [message.job for message in (*steps, last)] == [job] * (len(steps) + 1)
+    assert (steps[0].done, steps[0].total, steps[0].stage) == (0, 3, "napping")
+    assert last.type == "result" and last.result == {"slept": 3}
+    np.testing.assert_array_equal(last.arrays["rotations"], array)
+    assert not process.busy
+
+
+def test_an_error_has_its_kind_and_sentence(running: Any) -> None:
+    running.request("fail", {"how": "foreseen"})
+    (message,) = until(running)
+    assert (message.type, message.kind) == ("error", "MotionError")
+    assert message.message == "The animation has no frames."
+
+
+def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
+    job = running.request("nap", {"steps": 1000, "seconds": 0.02})
+    until(running, lambda: True)
+    time.sleep(0.3)
+    begin = time.monotonic()
+    running.cancel(job)
+    last = until(running)[-1]
+    assert time.monotonic() - begin < 0.5
+    assert (last.job, last.type, last.kind) == (job, "error", "Cancelled")
+    following = running.request("nap", {"steps": 1, "seconds": 0})
+    assert until(running)[-1].job == following
+    assert not running.busy
+
+
+def test_a_late_result_of_a_cancelled_job_is_discarded(running: Any) -> None:
+    job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(3)})
+    time.sleep(0.5)  # The result lies in the pipe, unread, when the user cancels.
+    running.cancel(job)
+    messages = until(running)
+    assert [(m.type, m.kind, m.arrays) for m in messages] == [("error", "Cancelled", {})]
+    running.cancel(job)
+    running.cancel(12345)
+    running.request("nap", {"steps": 1, "seconds": 0})
+    assert until(running)[-1].type == "result"
+
+
+@POSIX
+def test_killed_in_mid_job(running: Any) -> None:
+    running.request("nap", {"steps": 1000, "seconds": 0.02})
+    time.sleep(0.3)
+    os.kill(running.info["pid"], signal.SIGKILL)
+    with pytest.raises(client.EngineStopped, match=r"stopped unexpectedly .*restart it.*engine\.log"):
+        until(running, lambda: False)
+    assert not running.alive and not running.busy
+    with pytest.raises(client.EngineStopped):
+        running.poll()
+    with pytest.raises(client.EngineStopped):
+        running.request("hello", {})
+    running.restart()
+    running.request("nap", {"steps": 1, "seconds": 0})
+    assert until(running)[-1].type == "result"
+    assert running.info is not None
+
+
+def test_a_crash_reports_the_last_line_of_the_log(running: Any) -> None:
+    running.request("crash", {})
+    with pytest.raises(client.EngineStopped) as caught:
+        until(running)
+    assert "Fatal Python error: Aborted" in running.log.read_text()
+    assert running.last_words() in str(caught.value) and running.last_words()
+    assert isinstance(caught.value, errors.EngineError)
+
+
+@POSIX
+def test_a_stopped_engine_blocks_nothing_and_can_be_killed(running: Any) -> None:
+    process_id = running.info["pid"]
+    os.kill(process_id, signal.SIGSTOP)
+    begin = time.monotonic()
+    job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.zeros(4_000_000)})
+    running.cancel(job)
+    assert running.poll() == []
+    assert running.alive
+    assert time.monotonic() - begin < 0.1
+    time.sleep(0.2)
+    assert running.poll() == [], "the caller's deadline decides, and has passed"
+    begin = time.monotonic()
+    running.kill()
+    assert time.monotonic() - begin < 0.5
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+    running.restart()
+    running.request("nap", {"steps": 1, "seconds": 0})
+    assert until(running)[-1].type == "result"
+
+
+def test_restart_in_mid_job_forgets_the_job(running: Any) -> None:
+    old = running.info["pid"]
+    running.request("nap", {"steps": 1000, "seconds": 0.02})
+    running.restart()
+    job = running.request("nap", {"steps": 1, "seconds": 0})
+    assert {message.job for message in until(running)} == {job}
+    assert running.info["pid"] != old
+
+
+def test_stray_prints_do_not_disturb(running: Any) -> None:
+    running.request("chatter", {})
+    assert until(running)[-1].result == {"stdin": ""}
+    assert "native code prints" in running.log.read_text()
+
+
+def test_a_request_that_is_not_json_is_refused_with_a_sentence(running: Any) -> None:
+    running.request("nap", {"steps": float("nan")})
+    with pytest.raises(errors.ProtocolError, match="not plain JSON"):
+        until(running)
+    running.restart()
+    until(running, lambda: running.info)
+
+
+@pytest.mark.parametrize("python", ["", "a_python_that_is_not_there", str(ROOT)])
+def test_a_wrong_interpreter_path(make: Callable[..., Any], python: str) -> None:
+    process = make(python)
+    with pytest.raises(client.EngineStopped, match="cannot be started .* choose another interpreter"):
+        process.start()
+    assert not process.alive
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "script", ["echo hello", "exit 0", "exec sleep 0.1", "head -c 100000 /dev/zero", "echo no such option >&2; exit 2"]
+)
+def test_a_program_that_is_no_python(make: Callable[..., Any], tmp_path: Path, script: str) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    process = make(str(program))
+    process.start()
+    with pytest.raises(client.EngineStopped, match="did not start .* choose another interpreter") as caught:
+        until(process)
+    assert ("no such option" in str(caught.value)) == ("no such option" in script)
+    assert not process.alive
+
+
+def test_an_interpreter_without_numpy(make: Callable[..., Any], tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name == "posix")
+    python = tmp_path / "bare" / ("bin/python" if os.name == "posix" else "Scripts/python.exe")
+    process = make(str(python))
+    process.start()
+    with pytest.raises(client.EngineStopped, match="lacks the module numpy; install it there"):
+        until(process)
+
+
+def test_an_engine_of_another_version(make: Callable[..., Any], tmp_path: Path) -> None:
+    for path in (ROOT / "engine").rglob("*.py"):
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    init = tmp_path / "engine" / "__init__.py"
+    init.write_text(init.read_text().replace(engine.__version__, "99.0"))
+    process = make(root=tmp_path)
+    process.start()
+    with pytest.raises(client.EngineStopped, match=r"version 99\.0 but DPoser is version"):
+        until(process)
+    assert not process.alive
+    protocol = tmp_path / "engine" / "protocol.py"
+    protocol.write_text(protocol.read_text().replace("VERSION = 1\n", "VERSION = 2\n"))
+    process.start()
+    with pytest.raises(errors.EngineError, match="protocol version"):
+        until(process)
+
+
+def test_no_log_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    process = client.EngineProcess(sys.executable, ROOT, tmp_path / "file" / "engine.log")
+    with pytest.raises(client.EngineStopped, match="log cannot be written"):
+        process.start()
+
+
+def test_the_log_is_kept_over_restarts_but_does_not_grow_for_ever(running: Any) -> None:
+    running.request("chatter", {})
+    until(running)
+    running.restart()
+    assert "python prints" in running.log.read_text()
+    assert running.last_words() == ""
+    running.kill()
+    running.log.write_bytes(b"x" * (client.MAX_LOG + 1))
+    running.start()
+    assert running.log.stat().st_size < 1000
+
+
+def test_the_childs_python_is_not_bent_by_ours(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "a folder of Blender's")
+    monkeypatch.setenv("PYTHONINSPECT", "1")
+    process = make()
+    process.start()
+    until(process, lambda: process.info)
+
+
+def test_threads_end_with_the_process(running: Any) -> None:
+    assert sum(thread.name == "dposer pipe" for thread in threading.enumerate()) == 2
+    running.kill()
+    end = time.monotonic() + 2
+    while any(thread.name == "dposer pipe" for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("ending", ["", "os._exit(0)", "raise SystemExit(1)"])
+def test_the_engine_ends_with_blender(tmp_path: Path, ending: str) -> None:
+    program = f"""
+import importlib, os, sys, time, types
+from pathlib import Path
+package = types.ModuleType("installed"); package.__path__ = [{str(ROOT)!r}]; sys.modules["installed"] = package
+client = importlib.import_module("installed.dposer_blender.client")
+process = client.EngineProcess(sys.executable, Path({str(ROOT)!r}), Path("engine.log"), [Path({str(EXTRA_TASKS)!r})])
+process.start()
+process.request("deaf", {{"seconds": 60}})
+while not process.info:
+    process.poll(); time.sleep(0.01)
+print(process.info["pid"], flush=True)
+{ending}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False
+    )
+    pid, end = int(done.stdout), time.monotonic() + 2
+    while (tmp_path / "engine.log").exists() and _runs(pid):
+        assert time.monotonic() < end, done.stderr
+        time.sleep(0.02)
+    assert not done.stderr
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")  # A zombie whose new parent has not looked yet has ended, too.
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
