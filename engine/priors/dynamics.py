@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Second-order statistics of human motion in time: which wiggles are motion and which are noise.
+
+Over a window the log-rotations of all joints around their window means are modelled as a stationary Gaussian
+process. A cosine transform makes its frequencies independent, so the process is one covariance matrix between
+coordinates per frequency, learned from motion capture; sharing it across joints is what a filter per curve lacks.
+The estimate under Gaussian noise is Wiener's: gain = P (P + N)^-1 at every frequency.
+
+NumPy and SciPy only, so that it runs wherever Blender does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.fft import dct, idct
+
+# Above the training Nyquist frequency, motion power is taken to go on falling as f^-4, as it does from 4 to 12 Hz.
+TAIL_EXPONENT = 4.0
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Cross-spectral density of D coordinates.
+
+    Attributes:
+        frequencies: (K,) ascending band centres in Hz; the first is 0 (the window mean).
+        density: (K, D, D) covariance density per Hz of two-sided bandwidth: the variance of an orthonormal DCT
+            coefficient at rate fps is ``fps * density``.
+    """
+
+    frequencies: np.ndarray
+    density: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates D."""
+        return self.density.shape[1]
+
+    def covariance(self, window: int, fps: float) -> np.ndarray:
+        """(window, D, D) covariances of the DCT-II coefficients of a window of frames at a frame rate."""
+        wanted = np.arange(window) * fps / (2.0 * window)
+        clipped = np.clip(wanted, self.frequencies[0], self.frequencies[-1])
+        upper = np.clip(np.searchsorted(self.frequencies, clipped), 1, len(self.frequencies) - 1)
+        low, high = self.frequencies[upper - 1], self.frequencies[upper]
+        share = ((clipped - low) / (high - low))[:, None, None]
+        tail = np.where(wanted > clipped, (clipped / np.maximum(wanted, 1e-9)) ** TAIL_EXPONENT, 1.0)
+        density = (1.0 - share) * self.density[upper - 1] + share * self.density[upper]
+        return fps * tail[:, None, None] * density
+
+    def restricted(self, coordinates: np.ndarray) -> Dynamics:
+        """The same process seen on some of its coordinates only."""
+        return Dynamics(self.frequencies, self.density[:, coordinates][:, :, coordinates])
+
+
+def ar1_spectrum(window: int, fps: float, seconds: float) -> np.ndarray:
+    """(window,) variances of the DCT coefficients of unit-variance AR(1) noise with correlation exp(-t / seconds)."""
+    lag = np.arange(window) / (fps * seconds)
+    basis = dct(np.eye(window), axis=0, norm="ortho")
+    return np.einsum("ks,st,kt->k", basis, np.exp(-np.abs(lag[:, None] - lag)), basis)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Stationary measurement noise per coordinate: white and exponentially correlated, both in variance.
+
+    Attributes:
+        white: (D,) variance of the white part.
+        correlated: (D,) variance of the AR(1) part.
+        seconds: correlation time of the AR(1) part.
+    """
+
+    white: np.ndarray
+    correlated: np.ndarray
+    seconds: float
+
+    def spectrum(self, window: int, fps: float) -> np.ndarray:
+        """(window, D) variances of its DCT coefficients."""
+        flat = np.broadcast_to(self.white, (window, len(self.white)))
+        if not self.correlated.any():
+            return flat
+        return flat + ar1_spectrum(window, fps, self.seconds)[:, None] * self.correlated
+
+    @property
+    def total(self) -> np.ndarray:
+        """(D,) variance of one sample."""
+        return self.white + self.correlated
+
+
+class WienerSmoother:
+    """Minimum mean square error smoothing of windows under a `Dynamics` and a `Noise`.
+
+    Args:
+        dynamics: the motion's spectra.
+        noise: the measurement's.
+        window, fps: frames per window and frame rate.
+    """
+
+    def __init__(self, dynamics: Dynamics, noise: Noise, window: int, fps: float) -> None:
+        self._signal = dynamics.covariance(window, fps)
+        self._noise = noise.spectrum(window, fps)
+
+    @cached_property
+    def gain(self) -> np.ndarray:
+        """(window, D, D) gains; row 0 keeps the window mean, about which a window says nothing."""
+        total = self._signal.copy()
+        size = total.shape[1]
+        total[:, np.arange(size), np.arange(size)] += self._noise + 1e-12
+        gain = np.swapaxes(np.linalg.solve(total, self._signal), 1, 2)
+        gain[0] = np.eye(size)
+        return gain
+
+    def smooth(self, x: np.ndarray) -> np.ndarray:
+        """Estimate the motion in windows (B, window, D), all coordinates observed."""
+        coefficients = dct(x, axis=1, norm="ortho")
+        return idct(_per_frequency(self.gain, coefficients), axis=1, norm="ortho")
+
+    @cached_property
+    def posterior_variance(self) -> np.ndarray:
+        """(D,) mean over the window of the estimate's variance, all observed."""
+        left = self._signal[1:] - self.gain[1:] @ self._signal[1:]
+        return np.maximum(np.einsum("kdd->d", left) / len(self._signal), 0.0)
+
+
+def fill(x: np.ndarray, weight: np.ndarray, dynamics: Dynamics, variance: np.ndarray, fps: float, iterations: int = 60) -> np.ndarray:
+    """Most probable motion given weighted samples, by conjugate gradients.
+
+    Minimises sum(weight (x - y)^2 / variance) + sum over frequencies of c' P^-1 c, with the preconditioner that is
+    exact where everything is observed; the window mean is free.
+
+    Args:
+        x: (B, W, D) samples; those of weight 0 are ignored.
+        weight: (B, W, D) in [0, 1].
+        dynamics: the motion's spectra.
+        variance: (D,) white noise variance of a sample of weight 1, > 0.
+        fps: frame rate.
+        iterations: at most this many.
+
+    Returns:
+        (B, W, D) the motion, in the gaps too.
+    """
+    window = x.shape[1]
+    signal = dynamics.covariance(window, fps)
+    eye = np.eye(dynamics.size)
+    inverse = np.linalg.inv(signal + 1e-9 * np.einsum("kdd->k", signal)[:, None, None] * eye + 1e-14 * eye)
+    inverse[0] = 1e-3 * np.diag(1.0 / variance)
+    precondition = np.linalg.inv(inverse + np.diag(1.0 / variance))
+
+    def apply(v: np.ndarray) -> np.ndarray:
+        prior = idct(_per_frequency(inverse, dct(v, axis=1, norm="ortho")), axis=1, norm="ortho")
+        return weight * v / variance + prior
+
+    def solve(v: np.ndarray) -> np.ndarray:
+        return idct(_per_frequency(precondition, dct(v, axis=1, norm="ortho")), axis=1, norm="ortho")
+
+    target = weight * x / variance
+    y = solve(target)
+    residual = target - apply(y)
+    z = solve(residual)
+    direction = z
+    power = np.einsum("bwd,bwd->b", residual, z)
+    first = np.maximum(power, 1e-30)
+    for _ in range(iterations):
+        image = apply(direction)
+        step = power / np.maximum(np.einsum("bwd,bwd->b", direction, image), 1e-30)
+        y = y + step[:, None, None] * direction
+        residual = residual - step[:, None, None] * image
+        z = solve(residual)
+        renewed = np.einsum("bwd,bwd->b", residual, z)
+        if (renewed < 1e-8 * first).all():
+            break
+        direction = z + (renewed / np.maximum(power, 1e-30))[:, None, None] * direction
+        power = renewed
+    return y
+
+
+def _per_frequency(matrices: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Apply (K, D, D) matrices to (B, K, D) coefficients, one matrix per frequency."""
+    return np.swapaxes(np.swapaxes(coefficients, 0, 1) @ np.swapaxes(matrices, 1, 2), 0, 1)
+
+
+def estimate_noise(
+    power: np.ndarray, samples: int, dynamics: Dynamics, window: int, fps: float, seconds: float, group: int = 3
+) -> tuple[Noise, np.ndarray]:
+    """Noise level per joint by maximum likelihood, the motion's spectra given.
+
+    Each joint's coordinates share one white and one correlated variance. The correlated part must earn its place:
+    an unusually lively motion looks like it, so it is kept only where it raises the likelihood clearly.
+
+    Args:
+        power: (window, D) mean squared DCT coefficients over the clip's windows.
+        samples: number of independent windows the mean was taken over.
+        dynamics, window, fps: as for the smoother.
+        seconds: correlation time to try; 0 for white noise only.
+        group: coordinates per joint.
+
+    Returns:
+        The noise, and per joint (D / group,) the log-likelihood gained by its correlated part.
+    """
+    signal = np.einsum("kdd->kd", dynamics.covariance(window, fps))[1:]
+    observed = power[1:]
+    colour = ar1_spectrum(window, fps, seconds)[1:] if seconds else np.zeros(window - 1)
+    white = np.deg2rad(np.concatenate([[0.0], np.geomspace(0.05, 20.0, 32)])) ** 2
+    correlated = np.deg2rad(np.concatenate([[0.0], np.geomspace(0.5, 20.0, 20)])) ** 2
+    if not seconds:
+        correlated = correlated[:1]
+    joints = power.shape[1] // group
+    best_white, best_correlated, gained = np.zeros(joints), np.zeros(joints), np.zeros(joints)
+    for j in range(joints):
+        own = slice(group * j, group * (j + 1))
+        noise = white[:, None, None, None] + correlated[:, None, None] * colour[:, None]
+        variance = signal[None, None, :, own] + noise + 1e-12
+        likelihood = -0.5 * samples * (np.log(variance) + observed[:, own] / variance).sum(axis=(2, 3))
+        i, k = np.unravel_index(np.argmax(likelihood), likelihood.shape)
+        plain = likelihood[:, 0].argmax()
+        gained[j] = likelihood[i, k] - likelihood[plain, 0]
+        best_white[j], best_correlated[j] = white[i], correlated[k]
+    return Noise(np.repeat(best_white, group), np.repeat(best_correlated, group), seconds), gained

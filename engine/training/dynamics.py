@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Learn the motion spectra of `engine.priors.dynamics` from folders of clips, in seconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.fft import dct
+
+from engine.errors import FileError
+from engine.motion.windows import log_around, mean_rotation, rotvec_to_quat, smooth_path, smooth_reference
+from engine.priors.dynamics import Dynamics
+from engine.training.dataset import SHARE_ALIKE, mirror
+
+WINDOW_SECONDS = 4.0
+REFERENCE_SECONDS = 0.5
+NEIGHBOURS = 0.15  # bins within this share of a frequency are averaged: spectra are smooth, data are few
+DIAGONAL = 0.2  # share of each covariance that is taken uncorrelated, against chance correlations
+TEMPLATE_LEG = 0.7836  # metres; leg length that clips are scaled to (README of the data)
+
+
+def clips(folder: Path, share_alike: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Poses (T, 22, 3), pelvis positions (T, 3) in metres on a template body, and fps of each clip with timing."""
+    files: dict[str, dict[str, np.ndarray]] = {}
+    index = folder / "index.json"
+    if not index.exists():
+        raise FileError(f"No index.json in {folder.name}; spectra are learned from this project's clip files.")
+    for entry in json.loads(index.read_text()):
+        if entry["fps"] <= 0 or (not share_alike and SHARE_ALIKE in entry.get("licence", "")):
+            continue
+        if entry["file"] not in files:
+            with np.load(folder / entry["file"], allow_pickle=False) as data:
+                files[entry["file"]] = {"poses": data["poses"], "trans": data["trans"]}
+        own = slice(entry["start"], entry["start"] + entry["length"])
+        arrays = files[entry["file"]]
+        scale = TEMPLATE_LEG / entry["leg_len"]
+        yield arrays["poses"][own].astype(np.float64), scale * arrays["trans"][own].astype(np.float64), entry["fps"]
+
+
+class _Spectrum:
+    """Accumulates DCT coefficient products of windows."""
+
+    def __init__(self, window: int, size: int) -> None:
+        self.total = np.zeros((window, size, size))
+        self.count = 0
+
+    def add(self, x: np.ndarray) -> None:
+        """Take windows x (B, window, size)."""
+        coefficients = dct(x, axis=1, norm="ortho")
+        self.total += np.einsum("bka,bkc->kac", coefficients, coefficients)
+        self.count += len(x)
+
+    def dynamics(self, fps: float) -> Dynamics:
+        """Averaged over neighbouring bins, part of the correlation taken out, on half as many frequencies."""
+        raw = self.total / self.count
+        window, size = raw.shape[:2]
+        smooth = np.empty_like(raw)
+        for k in range(window):
+            reach = round(NEIGHBOURS * k)
+            smooth[k] = raw[max(1, k - reach) : k + reach + 1].mean(axis=0) if k else raw[0]
+        smooth = (1.0 - DIAGONAL) * smooth + DIAGONAL * smooth * np.eye(size)
+        kept = np.unique(np.concatenate([np.arange(12), np.round(np.geomspace(12, window - 1, 28)).astype(int)]))
+        return Dynamics(kept * fps / (2.0 * window), smooth[kept] / fps)
+
+
+def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> dict[str, Dynamics]:
+    """Spectra of the body's rotations (63), the root's rotation (3) and the pelvis' position (3, metres).
+
+    Clips at another frame rate than ``fps``, or shorter than a window, are left out. Each clip is also mirrored.
+    """
+    window = round(WINDOW_SECONDS * fps)
+    body, root, pelvis = _Spectrum(window, 63), _Spectrum(window, 3), _Spectrum(window, 3)
+    for folder in folders:
+        for poses, trans, rate in clips(folder, share_alike):
+            if abs(rate - fps) > 0.01 or len(poses) < window:
+                continue
+            starts = np.arange(0, len(poses) - window + 1, window // 4)
+            rows = starts[:, None] + np.arange(window)
+            for reflect in (False, True):
+                quat = rotvec_to_quat(mirror(poses[:, 1:]) if reflect else poses[:, 1:])[rows]
+                body.add(log_around(mean_rotation(quat)[:, None], quat).reshape(len(starts), window, 63))
+            turn = rotvec_to_quat(poses[:, :1])
+            root.add(log_around(smooth_reference(turn, fps, REFERENCE_SECONDS), turn)[rows][:, :, 0])
+            pelvis.add((trans - smooth_path(trans, fps, REFERENCE_SECONDS))[rows])
+    if not body.count:
+        raise FileError("No clip is long enough to learn motion spectra from; at least 4 seconds are needed.")
+    return {"body": body.dynamics(fps), "root": root.dynamics(fps), "pelvis": pelvis.dynamics(fps)}
+
