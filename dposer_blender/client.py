@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Blender's end of the pipe: starts the engine process, asks, listens, and never waits.
 
-Blender's main thread owns an `EngineProcess` and calls its methods; none of them blocks, whatever the engine does.
-Two threads move the bytes, and touch neither ``bpy`` nor the object: one writes requests, since a pipe takes only
-64 KiB from its writer while the engine is busy starting; one reads answers.
+Blender's main thread owns an `EngineProcess` and calls its methods; none of them blocks, whatever the engine
+does. Two threads move the bytes, and touch neither ``bpy`` nor the object: one writes requests, since a pipe
+takes only 64 KiB from its writer while the engine is busy starting; one reads answers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,20 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from .. import engine
-from ..engine import protocol
-from ..engine.errors import EngineError, ProtocolError
-from ..engine.protocol import Arrays, Header
+if TYPE_CHECKING:  # Checkers start from the repository, which is no package to them.
+    import engine
+    from engine import protocol
+    from engine.errors import EngineError, ProtocolError
+    from engine.protocol import Arrays, Header
+else:
+    from .. import engine
+    from ..engine import protocol
+    from ..engine.errors import EngineError, ProtocolError
+    from ..engine.protocol import Arrays, Header
 
 MAX_LOG = 1 << 20  # bytes; a longer log is begun anew at the next start
 _HELLO = 0
@@ -34,7 +40,7 @@ _Request = tuple[Header, Mapping[str, np.ndarray]]
 _Answer = tuple[Header, Arrays] | ProtocolError | None
 
 
-class EngineStopped(EngineError):
+class EngineStopped(EngineError):  # noqa: N818 - what happened, like `Cancelled`
     """The engine process could not be started, or has ended; `EngineProcess.restart` starts another."""
 
 
@@ -73,8 +79,8 @@ class EngineProcess:
         python: the interpreter that runs it.
         root: the folder that holds the package ``engine``.
         log: file that takes the engine's standard error.
-        paths: more folders for the child's ``sys.path``, ahead of the interpreter's own: where an extension's wheels
-            are installed, for Blender's own Python only.
+        paths: more folders for the child's ``sys.path``, ahead of the interpreter's own: where an extension's
+            wheels are installed, for Blender's own Python only.
 
     Attributes:
         info: the engine's answer to ``hello`` (versions, devices, weights), or None until it has come.
@@ -120,13 +126,13 @@ class EngineProcess:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     env=self._environment(),
-                    cwd=self.log.parent,  # Windows cannot remove the folder a process stands in, so not the root.
+                    cwd=self.log.parent,  # not the root: Windows cannot remove a folder a process stands in
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
             except (OSError, ValueError) as error:
                 raise EngineStopped(
-                    f"The engine cannot be started with {self.python!r} ({error}); choose another interpreter in the "
-                    "preferences."
+                    f"The engine cannot be started with {self.python!r} ({error}); choose another "
+                    "interpreter in the preferences."
                 ) from error
         self._process, self.started = process, time.monotonic()
         self._requests, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
@@ -161,7 +167,7 @@ class EngineProcess:
         return self._next_id
 
     def cancel(self, job: int) -> None:
-        """Stop a job. Its one message still to come is an error of kind "Cancelled", even if it has just finished."""
+        """Stop a job. All yet to come of it is an error of kind "Cancelled", even if it has finished."""
         if job in self._jobs:
             self._cancelled.add(job)
             self._requests.put(({"op": "cancel", "id": _HELLO, "params": {"job": job}}, {}))
@@ -171,7 +177,7 @@ class EngineProcess:
 
         Raises:
             EngineStopped: the process has ended by itself, or is another version. Every job is lost.
-            ProtocolError: what it wrote cannot be understood. The process has been killed and every job is lost.
+            ProtocolError: what it wrote cannot be understood. It has been killed and every job is lost.
         """
         messages: list[Message] = []
         while not self._answers.empty():
@@ -204,7 +210,7 @@ class EngineProcess:
 
     def last_words(self) -> str:
         """The last line the engine wrote to its log since it started, or nothing."""
-        with contextlib.suppress(OSError), open(self.log, "rb") as log:
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 4096))
             lines = log.read().decode("utf-8", errors="replace").split("\n")
             return next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -213,7 +219,7 @@ class EngineProcess:
     def _open_log(self) -> BinaryIO:
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            log = open(self.log, "ab")
+            log = self.log.open("ab")
             if log.tell() > MAX_LOG:
                 log.truncate(0)
             self._log_start = log.seek(0, os.SEEK_END)
@@ -244,7 +250,9 @@ class EngineProcess:
             fields = {key: header[key] for key in _FIELDS[kind]}
         except (KeyError, TypeError) as error:
             self.kill()
-            raise ProtocolError("The engine's answer lacks a field; reinstall DPoser and restart Blender.") from error
+            raise ProtocolError(
+                "The engine's answer lacks a field; reinstall DPoser and restart Blender."
+            ) from error
         if job not in self._jobs:
             return None
         if job in self._cancelled:
@@ -261,8 +269,8 @@ class EngineProcess:
         if info["engine"] != engine.__version__:
             self.kill()
             raise EngineStopped(
-                f"The engine is version {info['engine']} but DPoser is version {engine.__version__}; reinstall "
-                "DPoser and restart Blender."
+                f"The engine is version {info['engine']} but DPoser is version {engine.__version__}; "
+                "reinstall DPoser and restart Blender."
             )
         self.info = info
 
@@ -280,12 +288,14 @@ class EngineProcess:
         if self.info is None:
             return self._not_started(f"exit status {status}")
         words = self.last_words() or f"exit status {status}"
-        return EngineStopped(f"The engine stopped unexpectedly ({words}); restart it, and see {self.log} for more.")
+        return EngineStopped(
+            f"The engine stopped unexpectedly ({words}); restart it, and see {self.log} for more."
+        )
 
     def _not_started(self, cause: object) -> EngineStopped:
         return EngineStopped(
-            f"The engine did not start with {self.python!r} ({self.last_words() or cause}); choose another interpreter "
-            "in the preferences."
+            f"The engine did not start with {self.python!r} ({self.last_words() or cause}); choose another "
+            "interpreter in the preferences."
         )
 
 
@@ -298,7 +308,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=1.0)
 
 
-def _write(stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]) -> None:
+def _write(
+    stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]
+) -> None:
     try:
         with stream:
             while (request := requests.get()) is not None:
@@ -309,7 +321,9 @@ def _write(stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answe
         pass
 
 
-def _read(stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]) -> None:
+def _read(
+    stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]
+) -> None:
     try:
         with stream:
             while (answer := protocol.read_frame(stream)) is not None:

@@ -4,7 +4,9 @@
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - users choose the interpreter
-    sys.exit(f"The engine needs Python 3.11 or newer, which {sys.executable} is not; choose another interpreter.")
+    sys.exit(
+        f"The engine needs Python 3.11 or newer, which {sys.executable} is not; choose another interpreter."
+    )
 
 from engine.cli import main
 

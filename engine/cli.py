@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line, ``python -m engine``: clean clips, measure, train, and serve Blender.
 
-Exit codes: 0 done, 2 an error that one sentence on stderr explains (or wrong usage), 130 interrupted by Ctrl-C.
+Exit codes: 0 done, 2 wrong usage or an error that one sentence on stderr explains, 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
-    except Exception as error:  # noqa: BLE001 - the user gets a sentence, and the traceback above it
+    except Exception as error:
         print(explain(error, "the lines above"), file=sys.stderr)
         return 2
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; options of a command other than the one in ``argv`` are not looked up, which keeps it quick."""
+    """The parser; options of commands other than the one in ``argv`` are not looked up, to be quick."""
     parser = argparse.ArgumentParser("python -m engine", description=engine.__doc__)
     parser.add_argument("--version", action="version", version=f"DPoser engine {engine.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

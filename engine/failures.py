@@ -20,18 +20,20 @@ def explain(error: BaseException, details: str) -> EngineError:
         return error
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "engine":
         return EngineError(
-            f"The engine's Python ({sys.executable}) lacks the module {error.name}; install it there or choose "
-            "another interpreter."
+            f"The engine's Python ({sys.executable}) lacks the module {error.name}; install it there or "
+            "choose another interpreter."
         )
     traceback.print_exception(error)
     if _is_out_of_memory(error):
-        return EngineError("The engine ran out of memory; clean a shorter range, or choose the CPU as device.")
+        return EngineError(
+            "The engine ran out of memory; clean a shorter range, or choose the CPU as device."
+        )
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
     return EngineError(f"The engine met an unforeseen error ({cause}); see {details} and report it.")
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    # PyTorch's own class is named, not imported, since it is the last thing to load; its CPU allocator has no class.
+    # PyTorch's class is named, not imported, since it may not be loaded; its CPU allocator has no class.
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"

@@ -10,14 +10,19 @@ A frame, all numbers little-endian::
     JSON     UTF-8    {"header": {...}, "arrays": [{"name", "dtype", "shape", "begin", "end"}, ...]}
     arrays   raw, C order, each beginning where the last ended and together exactly the payload
 
-As in the safetensors format, every size is checked before memory is taken and nothing is ever unpickled. Values
-are not checked: an array may hold NaN, which is for `Motion` to refuse. The JSON may not.
+As in the safetensors format, every size is checked before memory is taken and nothing is ever unpickled.
+Values are not checked: an array may hold NaN, which is for `Motion` to refuse. The JSON may not.
 
-Requests are ``{"op": "hello" | "clean" | "cancel", "id": n, "params": {...}}``. Every request but ``cancel`` gets
-exactly one last answer, ``{"id": n, "type": "result", "result": {...}}`` or ``{"id": n, "type": "error", "kind":
-..., "message": ...}`` with the name of an `EngineError` and its sentence; any number of ``{"id": n, "type":
-"progress", "done": i, "total": n, "stage": "..."}`` may precede it. ``cancel`` names its victim in ``params``,
-``{"job": n}``, and has no answer of its own: the job ends with an error of kind ``Cancelled``.
+A request, and the answers to it::
+
+    {"op": "hello" | "clean" | "cancel", "id": n, "params": {...}}
+
+    {"id": n, "type": "progress", "done": i, "total": n, "stage": "in words"}     any number of times
+    {"id": n, "type": "result", "result": {...}}                                  once and last, or
+    {"id": n, "type": "error", "kind": "MotionError", "message": "a sentence"}    once and last
+
+``cancel`` names its victim in ``params``, ``{"job": n}``, and has no answer of its own: the job ends with an
+error of kind ``Cancelled``. An error whose id is null concerns the pipe itself, and the engine ends after it.
 """
 
 from __future__ import annotations
@@ -37,7 +42,9 @@ VERSION = 1
 MAGIC = b"DPSR"
 MAX_HEADER = 1 << 20
 MAX_PAYLOAD = 2 << 30
-DTYPES = {name: np.dtype(name).newbyteorder("<") for name in ("uint8", "int32", "int64", "float32", "float64")}
+DTYPES = {
+    name: np.dtype(name).newbyteorder("<") for name in ("uint8", "int32", "int64", "float32", "float64")
+}
 
 _PREFIX = struct.Struct("<4sIIQ")
 _MAX_DIMENSIONS = 8
@@ -64,7 +71,9 @@ def write_frame(stream: BinaryIO, header: Header, arrays: Mapping[str, np.ndarra
     for name, array in (arrays or {}).items():
         dtype = DTYPES.get(array.dtype.name)
         if dtype is None:
-            raise ProtocolError(f"The array {name!r} has dtype {array.dtype}, which the engine pipe does not carry.")
+            raise ProtocolError(
+                f"The array {name!r} has dtype {array.dtype}, which the engine pipe does not carry."
+            )
         chunk = np.asarray(array, dtype=dtype, order="C")
         begin, end = end, end + chunk.nbytes
         entries.append(
@@ -72,7 +81,9 @@ def write_frame(stream: BinaryIO, header: Header, arrays: Mapping[str, np.ndarra
         )
         chunks.append(chunk)
     try:
-        text = json.dumps({"header": header, "arrays": entries}, allow_nan=False, separators=(",", ":")).encode()
+        text = json.dumps(
+            {"header": header, "arrays": entries}, allow_nan=False, separators=(",", ":")
+        ).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"A message for the engine pipe is not plain JSON: {error}.") from error
     if len(text) > MAX_HEADER:
@@ -95,8 +106,8 @@ def read_frame(stream: BinaryIO, max_payload: int = MAX_PAYLOAD) -> tuple[Header
         The header, and the arrays by name: writable, C order.
 
     Raises:
-        ProtocolError: anything but a whole, well-formed frame of this `VERSION`. The stream is then out of step:
-            close it.
+        ProtocolError: anything but a whole, well-formed frame of this `VERSION`. The stream is then out of
+            step: close it.
         OSError: the other side is gone.
     """
     prefix = bytearray(_PREFIX.size)

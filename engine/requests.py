@@ -22,8 +22,8 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     """Clean an animation: `engine.tasks.clean.clean`.
 
     Args:
-        params: ``fps``, ``names`` (J), ``scale`` (metres per rig unit), ``settings`` (fields of `CleanSettings`),
-            ``bone_map`` (body joint to bone, or null to find it).
+        params: ``fps``, ``names`` (J), ``scale`` (metres per rig unit), ``settings`` (fields of
+            `CleanSettings`), ``bone_map`` (body joint to bone, or null to find it).
         arrays: ``parents`` (J,), ``rest`` (J, 4, 4), ``tails`` (J, 3), ``rotations`` (T, J, 4) WXYZ,
             ``translations`` (T, J, 3).
         on_step: told (done, total, stage); stops the task by raising.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m engine serve``: the engine as Blender's child, asked over stdin and answering over stdout.
 
-The main thread reads requests, so a cancellation or the end of Blender is seen at once, whatever is being computed;
-one worker thread computes, one job after the other; a third loads PyTorch while the user is still choosing settings.
+The main thread reads requests, so a cancellation or the end of Blender is seen at once, whatever is being
+computed; one worker thread computes, one job after the other; a third loads PyTorch meanwhile.
 """
 
 from __future__ import annotations
@@ -37,17 +37,21 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 def main() -> NoReturn:
     """Serve on this process's stdin and stdout until stdin closes, then end the process at once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for Blender, which then closes stdin.
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C in the terminal is for Blender, which then closes stdin.
     faulthandler.enable()
     source, sink = _claim_pipes()
     status = Server(source, sink).run()
     with contextlib.suppress(OSError):
         sys.stderr.flush()
-    os._exit(status)  # A job in progress has nothing to save, and a thread in native code would not end otherwise.
+    os._exit(
+        status
+    )  # A job in progress has nothing to save, and a thread in native code would not end otherwise.
 
 
 def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the pipe to ourselves: whatever else reads stdin finds it empty, whatever prints prints to the log."""
+    """Keep the pipe to ourselves: what else reads stdin finds it empty, what prints reaches the log."""
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -155,7 +159,7 @@ class Server:
         try:
             result, arrays = TASKS[job.op](job.params, job.arrays, partial(self._step, job))
             self._finish(job, {"type": "result", "result": result}, arrays)
-        except BaseException as error:  # noqa: BLE001 - whatever ends one job must not end the thread of the next
+        except BaseException as error:
             self._finish(job, _failure(explain(error, "the log")))
 
     def _step(self, job: Job, done: int, total: int, stage: str) -> None:
@@ -183,7 +187,7 @@ class Server:
             self._write(header)
 
     def _write(self, header: Header, arrays: Arrays | None = None) -> None:
-        """Write a frame; the lock is held. Where nobody reads any more the main thread is about to find out."""
+        """Write a frame; the lock is held. If nobody reads any more the main thread is about to find out."""
         if self._broken:
             return
         try:
@@ -209,7 +213,7 @@ def _identity() -> dict[str, Any]:
 
 
 def _torch_state() -> Header:
-    """Load PyTorch and say what it is: ``torch`` (its version or null), ``devices``, ``ready``, and ``problem``."""
+    """Load PyTorch and say what it is: ``torch`` (version or null), ``devices``, ``ready``, ``problem``."""
     try:
         import torch
 
@@ -220,13 +224,18 @@ def _torch_state() -> Header:
         for name in ("cpu", "cuda", "mps"):
             with contextlib.suppress(DeviceError):
                 devices.append(pick_device(name).type)
-        return {"ready": True, "torch": torch.__version__, "devices": devices, "threads": torch.get_num_threads()}
-    except Exception as error:  # noqa: BLE001 - a broken PyTorch raises anything, and filters work without it
+        return {
+            "ready": True,
+            "torch": torch.__version__,
+            "devices": devices,
+            "threads": torch.get_num_threads(),
+        }
+    except Exception as error:
         problem = str(explain(error, "the log"))
         return {"ready": True, "torch": None, "devices": ["cpu"], "problem": problem}
 
 
 def spare_threads() -> int:
-    """Threads to compute with: all processors, less one for Blender's window where there are more than two."""
+    """Threads to compute with: all processors, but of more than two one is left to Blender's window."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return usable - 1 if usable > 2 else usable

@@ -210,14 +210,15 @@ def test_a_request_that_is_not_json_is_refused_with_a_sentence(running: Any) -> 
 @pytest.mark.parametrize("python", ["", "a_python_that_is_not_there", str(ROOT)])
 def test_a_wrong_interpreter_path(make: Callable[..., Any], python: str) -> None:
     process = make(python)
-    with pytest.raises(client.EngineStopped, match="cannot be started .* choose another interpreter"):
+    with pytest.raises(client.EngineStopped, match=r"cannot be started .* choose another interpreter"):
         process.start()
     assert not process.alive
 
 
 @POSIX
 @pytest.mark.parametrize(
-    "script", ["echo hello", "exit 0", "exec sleep 0.1", "head -c 100000 /dev/zero", "echo no such option >&2; exit 2"]
+    "script",
+    ["echo hello", "exit 0", "exec sleep 0.1", "head -c 100000 /dev/zero", "echo no such option >&2; exit 2"],
 )
 def test_a_program_that_is_no_python(make: Callable[..., Any], tmp_path: Path, script: str) -> None:
     program = tmp_path / "program"
@@ -225,7 +226,7 @@ def test_a_program_that_is_no_python(make: Callable[..., Any], tmp_path: Path, s
     program.chmod(0o755)
     process = make(str(program))
     process.start()
-    with pytest.raises(client.EngineStopped, match="did not start .* choose another interpreter") as caught:
+    with pytest.raises(client.EngineStopped, match=r"did not start .* choose another interpreter") as caught:
         until(process)
     assert ("no such option" in str(caught.value)) == ("no such option" in script)
     assert not process.alive
@@ -278,7 +279,9 @@ def test_the_log_is_kept_over_restarts_but_does_not_grow_for_ever(running: Any) 
     assert running.log.stat().st_size < 1000
 
 
-def test_the_childs_python_is_not_bent_by_ours(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_childs_python_is_not_bent_by_ours(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONHOME", "a folder of Blender's")
     monkeypatch.setenv("PYTHONINSPECT", "1")
     process = make()
@@ -300,9 +303,11 @@ def test_the_engine_ends_with_blender(tmp_path: Path, ending: str) -> None:
     program = f"""
 import importlib, os, sys, time, types
 from pathlib import Path
-package = types.ModuleType("installed"); package.__path__ = [{str(ROOT)!r}]; sys.modules["installed"] = package
+package = sys.modules["installed"] = types.ModuleType("installed")
+package.__path__ = [{str(ROOT)!r}]
 client = importlib.import_module("installed.dposer_blender.client")
-process = client.EngineProcess(sys.executable, Path({str(ROOT)!r}), Path("engine.log"), [Path({str(EXTRA_TASKS)!r})])
+extra = Path({str(EXTRA_TASKS)!r})
+process = client.EngineProcess(sys.executable, Path({str(ROOT)!r}), Path("engine.log"), [extra])
 process.start()
 process.request("deaf", {{"seconds": 60}})
 while not process.info:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import struct
@@ -47,7 +48,11 @@ def raw(
 ) -> io.BytesIO:  # fmt: skip
     """A frame packed by hand, with any of its lengths falsified."""
     prefix = struct.pack(
-        "<4sIIQ", magic, version, len(text) if header is None else header, len(payload) if size is None else size
+        "<4sIIQ",
+        magic,
+        version,
+        len(text) if header is None else header,
+        len(payload) if size is None else size,
     )
     return io.BytesIO(prefix + text + payload)
 
@@ -91,7 +96,9 @@ def test_non_contiguous_arrays_travel() -> None:
 
 
 def test_truncated_at_every_byte() -> None:
-    whole = encode({"op": "clean"}, {"a": np.arange(3.0), "b": np.zeros((0, 4), "uint8"), "c": np.ones(2, "int32")})
+    whole = encode(
+        {"op": "clean"}, {"a": np.arange(3.0), "b": np.zeros((0, 4), "uint8"), "c": np.ones(2, "int32")}
+    )
     assert protocol.read_frame(io.BytesIO(b"")) is None
     for length in range(1, len(whole)):
         with pytest.raises(ProtocolError, match="cut short"):
@@ -110,10 +117,8 @@ def test_a_changed_byte_never_escapes_as_another_exception(data: st.DataObject) 
     whole = bytearray(encode({"op": "clean", "id": 3}, {"a": np.arange(4.0), "b": np.ones((2, 3), "int32")}))
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
-    try:
+    with contextlib.suppress(ProtocolError):
         protocol.read_frame(io.BytesIO(bytes(whole)))
-    except ProtocolError:
-        pass
 
 
 @pytest.mark.parametrize("size", [protocol.MAX_HEADER + 1, 2**31, 2**32 - 1])
@@ -161,9 +166,17 @@ def test_bad_json(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"[]", b"null", b"{}", b'{"header": {}}', b'{"header": [], "arrays": []}', b'{"header": {}, "arrays": {}}',
-     b'{"header": {}, "arrays": [], "more": 1}', b'{"header": {}, "arrays": [1]}'],
-)  # fmt: skip
+    [
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"header": {}}',
+        b'{"header": [], "arrays": []}',
+        b'{"header": {}, "arrays": {}}',
+        b'{"header": {}, "arrays": [], "more": 1}',
+        b'{"header": {}, "arrays": [1]}',
+    ],
+)
 def test_json_of_another_shape(text: bytes) -> None:
     with pytest.raises(ProtocolError, match="damaged"):
         protocol.read_frame(raw(text))

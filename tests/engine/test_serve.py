@@ -118,8 +118,12 @@ def test_progress_is_throttled(server: Engine) -> None:
     assert [m["done"] for m in messages] == sorted(m["done"] for m in messages)
 
 
-@pytest.mark.parametrize(("op", "params"), [("nap", {"steps": 500, "seconds": 0.02}), ("deaf", {"seconds": 1})])
-def test_cancel_is_answered_at_once_and_the_next_job_runs(server: Engine, op: str, params: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("op", "params"), [("nap", {"steps": 500, "seconds": 0.02}), ("deaf", {"seconds": 1})]
+)
+def test_cancel_is_answered_at_once_and_the_next_job_runs(
+    server: Engine, op: str, params: dict[str, Any]
+) -> None:
     server.ask(1, op, **params)
     server.ask(2, "nap", steps=1, seconds=0)
     server.ask(3, "nap", steps=1, seconds=0)
