@@ -44,7 +44,7 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     settings = _dataclass(CleanSettings, params.get("settings", {}))
     result = clean(motion, settings, bone_map, on_step)
     try:
-        found = dict(find_map(motion.skeleton, bone_map).bones())
+        found = dict(find_map(motion.skeleton, bone_map).bones)
     except MappingError:  # filters need no map
         found = {}
     return {"report": result.report, "map": found}, {

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine clean``: a clip, or every clip in a folder, from file to file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import engine
+from engine.errors import FileError, MotionError
+from engine.failures import explain
+from engine.motion import amass, bvh
+from engine.motion.files import read_bytes, replacing
+from engine.motion.motion import BodyMotion
+from engine.progress import Progress
+from engine.tasks.clean import METHODS, CleanSettings, clean, clean_body
+
+Span = tuple[int | None, int | None]
+
+_FORMATS: dict[str, Any] = {".bvh": bvh, ".npz": amass}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``clean``; imports nothing heavy."""
+    parser.epilog = (
+        "Frames are counted from 0 whatever the file says, and A:B means A up to but not including B, as in "
+        "Python: 0:100 is the first hundred frames, 50: all from the 51st on. Exit code 0: all cleaned; 2: "
+        "an error, and nothing was written for that clip."
+    )
+    parser.add_argument(
+        "input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file, or a folder of them"
+    )
+    parser.add_argument("output", metavar="OUT", type=Path, help="the file, or the folder, to write")
+    parser.add_argument("--method", choices=METHODS, default="prior", help="default: prior")
+    parser.add_argument(
+        "--strength", type=_strength, default=1.0, metavar="S",
+        help="0 leaves the clip as it is, 1 (default) does what its noise asks for, 2 is the most",
+    )  # fmt: skip
+    parser.add_argument("--range", type=_span, metavar="A:B", help="frames to clean (default: all)")
+    parser.add_argument(
+        "--lock-frames", type=_spans, default=(), metavar="LIST", help="frames to keep as they are: 1,5,10:20"
+    )
+    parser.add_argument(
+        "--bones", type=_names, metavar="LIST",
+        help="clean only these: bones of the rig, joints (left_elbow) or parts (left_arm, trunk) of the body",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bone-map",
+        type=Path,
+        metavar="FILE.json",
+        help='which bone is which joint: {"left_hip": "LThigh", ...}',
+    )
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="default: auto"
+    )
+    parser.add_argument(
+        "--seed", type=_natural, default=0, metavar="N", help="of all randomness (default: 0)"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found and done")
+    parser.add_argument("--overwrite", action="store_true", help="allow OUT to be IN itself")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Clean what ``args`` asks for; one clip's failure does not stop the next. Returns the exit code.
+
+    Raises:
+        FileError: there is nothing to clean, or OUT or the report cannot be what was asked for.
+    """
+    clips = _clips(args.input, args.output, args.overwrite)
+    bone_map = None if args.bone_map is None else _read_bone_map(args.bone_map)
+    entries: list[dict[str, Any]] = []
+    begin = time.monotonic()
+    for number, clip in enumerate(clips, start=1):
+        label = clip.source.name if len(clips) == 1 else f"{number}/{len(clips)} {clip.label}"
+        entry = {"input": str(clip.source), "output": str(clip.target)}
+        try:
+            entries.append(entry | _clean_clip(clip, label, args, bone_map))
+        except Exception as error:
+            failure = explain(error, "the lines above")
+            entries.append(entry | {"error": str(failure), "kind": type(failure).__name__})
+            print(failure if len(clips) == 1 else f"{label}: {failure}", file=sys.stderr)
+    failed = [clip.label for clip, entry in zip(clips, entries, strict=True) if "error" in entry]
+    if len(clips) > 1:
+        print(_summary(entries, failed, time.monotonic() - begin), file=sys.stderr)
+    if args.report is not None:
+        with replacing(args.report) as stream:
+            text = json.dumps({"engine": engine.__version__, "clips": entries}, indent=2, allow_nan=False)
+            stream.write(text.encode() + b"\n")
+    return 2 if failed else 0
+
+
+@dataclass(frozen=True)
+class _Clip:
+    source: Path
+    target: Path
+    label: str
+
+
+def _clips(source: Path, target: Path, overwrite: bool) -> list[_Clip]:
+    """What to clean, and where to; checked as far as can be before work begins."""
+    if source.is_dir():
+        if target.exists() and not target.is_dir():
+            raise FileError(
+                f"{source.name} is a folder but {target.name} is a file; name a folder to write to."
+            )
+        inside = target.resolve()
+        found = [
+            path for path in sorted(source.rglob("*")) if path.suffix.lower() in _FORMATS and path.is_file()
+        ]
+        if inside != source.resolve():  # What an earlier run left there is no input of this one.
+            found = [path for path in found if not path.resolve().is_relative_to(inside)]
+        if not found:
+            raise FileError(f"There are no .bvh or .npz clips in {source}; name another folder.")
+        clips = [
+            _Clip(path, target / path.relative_to(source), str(path.relative_to(source))) for path in found
+        ]
+    elif not source.exists():
+        raise FileError(f"{source} does not exist; check its name.")
+    else:
+        if source.suffix.lower() not in _FORMATS:
+            raise FileError(f"{source.name} is neither a .bvh nor an .npz file; convert it to one of them.")
+        if target.is_dir():
+            target = target / source.name
+        elif target.suffix.lower() != source.suffix.lower():
+            raise FileError(f"{target.name} must end in {source.suffix}, as {source.name} does; rename it.")
+        if not target.parent.is_dir():
+            raise FileError(f"The folder {target.parent} does not exist; create it first.")
+        clips = [_Clip(source, target, source.name)]
+    if not overwrite:
+        for clip in clips:
+            if clip.target.exists() and clip.source.samefile(clip.target):
+                raise FileError(f"{clip.label} would be written over; name another OUT or pass --overwrite.")
+    return clips
+
+
+def _clean_clip(
+    clip: _Clip, label: str, args: argparse.Namespace, bone_map: dict[str, str] | None
+) -> dict[str, Any]:
+    """Clean one clip; its part of the report."""
+    begin = time.monotonic()
+    files = _FORMATS[clip.source.suffix.lower()]
+    content = files.read(clip.source)
+    frames = len(content.motion)
+    settings = _settings(args, frames)
+    progress = Progress(label, frames, sys.stderr)
+    try:
+        if isinstance(content.motion, BodyMotion):
+            result = clean_body(content.motion, settings, progress.step)
+        else:
+            result = clean(content.motion, settings, bone_map, progress.step)
+    finally:
+        progress.close()
+    try:
+        clip.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"The folder {clip.target.parent} cannot be created ({error.strerror}).") from error
+    files.write(clip.target, content, result.motion)
+    seconds = max(time.monotonic() - begin, 1e-3)
+    print(f"{label}: {frames} frames in {seconds:.1f} s ({frames / seconds:.0f} frames/s)", file=sys.stderr)
+    return {"frames": frames, "report": result.report}
+
+
+def _settings(args: argparse.Namespace, frames: int) -> CleanSettings:
+    """The task's settings for a clip of so many frames."""
+    return CleanSettings(
+        method=args.method,
+        strength=args.strength,
+        frames=None if args.range is None else _resolve(args.range, frames),
+        lock_frames=tuple(frame for span in args.lock_frames for frame in range(*_resolve(span, frames))),
+        bones=args.bones,
+        seed=args.seed,
+        device=args.device,
+    )
+
+
+def _resolve(span: Span, frames: int) -> tuple[int, int]:
+    begin, end = span[0] or 0, frames if span[1] is None else span[1]
+    if not begin < end <= frames:
+        raise MotionError(
+            f"The frames {begin}:{end} are not in the clip, whose frames are 0:{frames}; correct --range or "
+            "--lock-frames."
+        )
+    return begin, end
+
+
+def _read_bone_map(path: Path) -> dict[str, str]:
+    try:
+        bone_map = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path.name} is not a JSON file; write a bone map as joint: bone.") from error
+    if not isinstance(bone_map, dict) or not all(isinstance(bone, str) for bone in bone_map.values()):
+        raise FileError(f"{path.name} must map each joint's name to a bone's name.")
+    return bone_map
+
+
+def _summary(entries: list[dict[str, Any]], failed: list[str], seconds: float) -> str:
+    frames = sum(entry.get("frames", 0) for entry in entries)
+    text = (
+        f"Cleaned {len(entries) - len(failed)} of {len(entries)} clips ({frames} frames) in {seconds:.1f} s"
+    )
+    return f"{text}; failed: {', '.join(failed)}." if failed else f"{text}."
+
+
+def _strength(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and 0 <= value <= 2):
+        raise argparse.ArgumentTypeError("must be from 0 to 2")
+    return value
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
+def _span(text: str) -> Span:
+    first, colon, last = text.partition(":")
+    try:
+        begin, end = _natural(first) if first else None, _natural(last) if last else None
+    except (ValueError, argparse.ArgumentTypeError):
+        colon = ""
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0:100")
+    return begin, end
+
+
+def _spans(text: str) -> tuple[Span, ...]:
+    return tuple(_span(part if ":" in part else f"{part}:{_following(part)}") for part in text.split(","))
+
+
+def _following(text: str) -> int:
+    try:
+        return _natural(text) + 1
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a frame or a range such as 10:20") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
