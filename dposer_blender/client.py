@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -188,7 +189,8 @@ class EngineProcess:
                     return messages
                 raise self._stopped()
             if isinstance(answer, ProtocolError):
-                error = answer if self.info else self._not_started(answer)
+                known = self.info is not None or isinstance(answer, protocol.VersionError)
+                error = answer if known else self._not_started(answer)
                 self.kill()
                 raise error
             message = self._receive(*answer)
@@ -287,9 +289,9 @@ class EngineProcess:
         _end(process)
         if self.info is None:
             return self._not_started(f"exit status {status}")
-        words = self.last_words() or f"exit status {status}"
+        cause = _signal(status) or self.last_words() or f"exit status {status}"
         return EngineStopped(
-            f"The engine stopped unexpectedly ({words}); restart it, and see {self.log} for more."
+            f"The engine stopped unexpectedly ({cause}); restart it, and see {self.log} for more."
         )
 
     def _not_started(self, cause: object) -> EngineStopped:
@@ -300,6 +302,15 @@ class EngineProcess:
 
 
 _FIELDS = {"progress": ("done", "total", "stage"), "result": ("result",), "error": ("kind", "message")}
+
+
+def _signal(status: int | None) -> str:
+    """How a process ended that did not end itself, whose last words say nothing of it; else nothing."""
+    if os.name != "posix" or status is None or status >= 0:
+        return ""
+    if -status == signal.SIGKILL:
+        return "it was killed, perhaps for lack of memory"
+    return f"it crashed with {signal.Signals(-status).name}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

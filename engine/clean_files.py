@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.tasks.clean import METHODS, CleanSettings, clean, clean_body
+
 import engine
 from engine.errors import FileError, MotionError
 from engine.failures import explain
@@ -19,7 +21,6 @@ from engine.motion import amass, bvh
 from engine.motion.files import read_bytes, replacing
 from engine.motion.motion import BodyMotion
 from engine.progress import Progress
-from engine.tasks.clean import METHODS, CleanSettings, clean, clean_body
 
 Span = tuple[int | None, int | None]
 

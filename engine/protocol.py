@@ -49,6 +49,11 @@ DTYPES = {
 _PREFIX = struct.Struct("<4sIIQ")
 _MAX_DIMENSIONS = 8
 
+
+class VersionError(ProtocolError):
+    """The other side speaks another version of the protocol."""
+
+
 Header = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 
@@ -120,7 +125,7 @@ def read_frame(stream: BinaryIO, max_payload: int = MAX_PAYLOAD) -> tuple[Header
     if magic != MAGIC:
         _damaged("it does not begin as a message should")
     if version != VERSION:
-        raise ProtocolError(
+        raise VersionError(
             f"DPoser and its engine speak different protocol versions ({VERSION} and {version}); "
             "reinstall DPoser and restart Blender."
         )

@@ -36,8 +36,9 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         ProtocolError: a parameter or array is missing or unknown.
         EngineError: as the task does.
     """
-    from engine.motion.rigs import find_map
     from engine.tasks.clean import CleanSettings, clean
+
+    from engine.motion.rigs import find_map
 
     motion = _motion(params, arrays)
     bone_map = params.get("bone_map")
@@ -67,10 +68,11 @@ def _motion(params: Header, arrays: Arrays) -> Motion:
         raise ProtocolError(f"A request to the engine lacks {error.args[0]}; reinstall DPoser.") from error
     if rotations.ndim != 3 or translations.ndim != 3 or parents.ndim != 1:
         raise MotionError("The animation's arrays do not fit its skeleton.")
-    skeleton = Skeleton(
-        tuple(names), tuple(parents.tolist()), rest.astype(np.float64), tails.astype(np.float64), float(scale)
+    rest, tails, rotations, translations = (
+        np.asarray(array, np.float64) for array in (rest, tails, rotations, translations)
     )
-    return Motion(skeleton, rotations.astype(np.float64), translations.astype(np.float64), float(fps))
+    skeleton = Skeleton(tuple(names), tuple(parents.tolist()), rest, tails, float(scale))
+    return Motion(skeleton, rotations, translations, float(fps))
 
 
 def _dataclass(kind: type[Any], values: dict[str, Any]) -> Any:

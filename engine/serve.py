@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import math
 import os
 import platform
 import queue
@@ -72,8 +73,7 @@ class Job:
     params: Header
     arrays: Arrays
     cancelled: threading.Event = field(default_factory=threading.Event)
-    last_progress: float = -PROGRESS_INTERVAL
-    stage: str | None = None
+    last_progress: float = -math.inf
 
 
 class Server:
@@ -167,9 +167,9 @@ class Server:
         if job.cancelled.is_set():
             raise Cancelled("Cancelled; nothing was changed.")
         now = time.monotonic()
-        if done < total and stage == job.stage and now - job.last_progress < PROGRESS_INTERVAL:
+        if done < total and now - job.last_progress < PROGRESS_INTERVAL:
             return
-        job.last_progress, job.stage = now, stage
+        job.last_progress = now
         header = {"id": job.id, "type": "progress", "done": done, "total": total, "stage": stage}
         with self._lock:
             if job.id in self._open:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine.tasks.clean import CleanSettings, clean
 
 from engine import protocol, requests
 from engine.errors import EngineError, MotionError, ProtocolError
 from engine.motion.motion import Motion
 from engine.motion.skeleton import Skeleton
-from engine.tasks.clean import CleanSettings, clean
 
 FRAMES = 50
 NAMES = ("root", "mid", "tip")
@@ -52,8 +52,8 @@ def silent(done: int, total: int, stage: str) -> None:
 def test_the_pipe_and_the_task_agree() -> None:
     params, arrays = make_request()
     params["settings"] = {
-        "method": "butterworth", "strength": 1.5, "frames": [5, 40], "lock_frames": [7, 8], "bones": ["mid", "tip"],
-        "seed": 1, "device": "cpu",
+        "method": "butterworth", "strength": 1.5, "frames": [5, 40], "lock_frames": [7, 8],
+        "bones": ["mid", "tip"], "seed": 1, "device": "cpu",
     }  # fmt: skip
     result, out = over_the_pipe(*requests.clean(*over_the_pipe(params, arrays), silent))
     skeleton = Skeleton(NAMES, (-1, 0, 1), arrays["rest"], arrays["tails"], 0.01)
