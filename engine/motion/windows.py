@@ -79,6 +79,17 @@ def exp_around(reference: np.ndarray, x: np.ndarray) -> np.ndarray:
     return multiply(reference, rotvec_to_quat(x))
 
 
+def vectors(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Windows (B, W, J, 4 or 3) as vectors (B, W, 3 J) around their means, and the means (B, 1, J, .)."""
+    if window.shape[-1] == 4:
+        mean = mean_rotation(window)[:, None]
+        x = log_around(mean, window)
+    else:
+        mean = window.mean(axis=1, keepdims=True)
+        x = window - mean
+    return x.reshape(*window.shape[:2], -1), mean
+
+
 @dataclass(frozen=True)
 class Windows:
     """Cover of T frames by windows of equal length whose blending weights sum to one.

@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying motion from any humanoid rig to the SMPL body and edits of the body back to the rig.
+
+A rig's rest pose, bone axes, up axis and facing are its own. What is shared is the direction of the limbs, so each
+body joint j gets a constant rotation ``A_j`` that carries its T-pose segment to the rig's segment in a reference pose
+(the rest pose, or the first standing frame where the rest pose is none), and follows its bone from there::
+
+    G_j(t) = C D_b(t) C^T A_j          D_b = bone's rotation since the reference pose, C = rig axes to Y up, +Z ahead
+
+The way back never sets a pose: it turns each bone by what the body was turned by, so that whatever was not edited
+stays as it was, bit for bit, and twist bones, offsets and scale survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from engine.errors import MappingError
+from engine.motion.joints import JOINTS, PARENTS
+from engine.motion.motion import BodyMotion, Motion
+from engine.motion.rigs import RigMap, Source
+from engine.motion.skeleton import Skeleton
+from engine.motion.tpose import LIMBS, OFFSETS
+
+CHUNK = 4096  # frames at a time, so that memory does not grow with the clip
+COLLAR_SHARE = 0.25  # of the arm's swing, for rigs whose collars do not move, as in the training data
+COLLAR_SWING = np.radians(110.0)  # most of the swing that counts
+STILL = np.radians(0.1)  # a collar that turns less over a clip is not animated
+
+_SIDES = ("left", "right")
+_DERIVED_COLLARS = {f"{side}_collar": f"{side}_shoulder" for side in _SIDES}
+
+
+@dataclass(frozen=True)
+class RigEdit:
+    """A rig's motion after an edit of the body.
+
+    Attributes:
+        motion: same skeleton and frame count.
+        rotations_changed: (T, J) bool; where False the rotation is bit-equal to the source's.
+        translations_changed: (T, J) bool, alike.
+    """
+
+    motion: Motion
+    rotations_changed: np.ndarray
+    translations_changed: np.ndarray
+
+
+def to_body(motion: Motion, rig_map: RigMap) -> BodyMotion:
+    """The rig's motion as the SMPL body.
+
+    Joints that the rig lacks stay at zero, except that collars which are missing or not animated take a quarter of
+    the arm's swing. The pelvis joint stands at the head of its bone.
+
+    Raises:
+        MappingError: neither the rest pose nor any frame is a standing pose, so bones cannot be aligned.
+    """
+    rig = _Alignment(motion, rig_map)
+    poses = np.empty((len(motion), len(JOINTS), 3))
+    transl = np.empty((len(motion), 3))
+    for rows in _chunks(len(motion)):
+        rotations, heads = rig.globals(motion.rotations[rows], motion.translations[rows])
+        body = rig.body_globals(rotations)
+        local = body.copy()
+        local[:, 1:] = np.swapaxes(body[:, PARENTS[1:]], -1, -2) @ body[:, 1:]
+        local[:, rig.absent] = np.eye(3)
+        poses[rows] = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, len(JOINTS), 3)
+        transl[rows] = heads[:, rig.column(rig_map.bones["pelvis"])] @ rig.axes.T * motion.skeleton.scale
+    poses[:, rig.absent] = 0.0
+    return BodyMotion(poses, transl, motion.fps, rig.offsets())
+
+
+def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotion) -> RigEdit:
+    """Apply an edit of the body to the rig it came from.
+
+    A bone turns only at frames where `before` and `after` differ in a joint between it and its nearest mapped
+    ancestor. Each joint with a bone of its own reaches its global rotation in `after`; changes of joints without one
+    (`RigMap.bones`, collars that are not animated) add to the next joint below.
+
+    Args:
+        motion: the rig's motion from which `before` was made.
+        rig_map: its mapping.
+        before: ``to_body(motion, rig_map)``.
+        after: the edited body, of as many frames.
+
+    Raises:
+        MappingError: as `to_body`.
+    """
+    rig = _Alignment(motion, rig_map)
+    turned = (before.poses != after.poses).any(axis=-1)
+    moved = (before.transl != after.transl).any(axis=-1)
+    rotations, translations = motion.rotations.copy(), motion.translations.copy()
+    rotations_changed = np.zeros(rotations.shape[:2], dtype=bool)
+    translations_changed = np.zeros(rotations.shape[:2], dtype=bool)
+    for joint, path in rig.paths.items():
+        rotations_changed[:, motion.skeleton.index(rig.bones[joint])] = turned[:, path].any(axis=-1)
+    carrier = rig.root_carrier(motion)
+    translations_changed[:, carrier] = moved
+
+    for rows in _chunks(len(motion)):
+        rows = rows.start + np.flatnonzero(turned[rows].any(axis=-1) | moved[rows])
+        if not rows.size:
+            continue
+        old, heads = rig.globals(motion.rotations[rows], motion.translations[rows])
+        change = rig.bone_globals(after.poses[rows]) @ np.swapaxes(rig.bone_globals(before.poses[rows]), -1, -2)
+        change = rig.axes.T @ change @ rig.axes  # in the rig's axes
+        for joint in rig.paths:
+            bone = motion.skeleton.index(rig.bones[joint])
+            at = np.flatnonzero(rotations_changed[rows, bone])
+            above = rig.above[joint]
+            own = change[at, JOINTS.index(joint)]
+            if above is not None:
+                own = np.swapaxes(change[at, JOINTS.index(above)], -1, -2) @ own
+            frame = old[at, rig.column(rig.bones[joint])]
+            delta = Rotation.from_matrix(np.swapaxes(frame, -1, -2) @ own @ frame).as_quat()
+            rotations[rows[at], bone] = _compose(rotations[rows[at], bone], np.roll(delta, 1, axis=-1))
+        at = np.flatnonzero(moved[rows])
+        shift = (after.transl[rows[at]] - before.transl[rows[at]]) @ rig.axes / motion.skeleton.scale
+        translations[rows[at], carrier] += rig.into_basis(carrier, old[at], shift)
+    edited = Motion(motion.skeleton, rotations, translations, motion.fps)
+    return RigEdit(edited, rotations_changed, translations_changed)
+
+
+class _Alignment:
+    """How one motion's rig and the body correspond.
+
+    Attributes:
+        axes: (3, 3) C, rig axes to body axes.
+        bones: body joint -> bone that edits turn.
+        above: body joint -> nearest joint above it that has a bone, or None.
+        paths: body joint -> indices of the joints whose local rotations decide the bone's, parents first.
+        absent: indices of the joints that the rig lacks.
+    """
+
+    def __init__(self, motion: Motion, rig_map: RigMap) -> None:
+        self._skeleton = motion.skeleton
+        self._map = rig_map
+        self._needed = _with_ancestors(motion.skeleton, [b for s in rig_map.sources.values() for b in s.bones])
+        self._column = {bone: n for n, bone in enumerate(self._needed)}
+        self._relative = _relative_rest(motion.skeleton)
+        self._derived = {
+            collar: arm
+            for collar, arm in _DERIVED_COLLARS.items()
+            if collar not in rig_map.sources or _is_still(motion, rig_map.sources[collar])
+        }
+        self.bones = {joint: bone for joint, bone in rig_map.bones.items() if joint not in self._derived}
+        self.absent = [j for j, name in enumerate(JOINTS) if name not in rig_map.sources and name not in self._derived]
+        self._walk_tree()
+        self._set_reference(motion)
+
+    def column(self, bone: str) -> int:
+        """Index of a bone in the arrays of `globals`."""
+        return self._column[self._skeleton.index(bone)]
+
+    def globals(self, rotations: np.ndarray, translations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Global rotations (T, N, 3, 3) and heads (T, N, 3) of the needed bones, in the rig's space."""
+        frames = len(rotations)
+        turns = np.empty((frames, len(self._needed), 3, 3))
+        heads = np.empty((frames, len(self._needed), 3))
+        quats = np.roll(rotations[:, self._needed], -1, axis=-1).reshape(-1, 4)
+        local = Rotation.from_quat(quats).as_matrix().reshape(frames, -1, 3, 3)
+        for n, bone in enumerate(self._needed):
+            rest, parent = self._relative[bone], self._skeleton.parents[bone]
+            turns[:, n] = rest[:3, :3] @ local[:, n]
+            heads[:, n] = translations[:, bone] @ rest[:3, :3].T + rest[:3, 3]
+            if parent >= 0:
+                above = self._column[parent]
+                turns[:, n] = turns[:, above] @ turns[:, n]
+                heads[:, n] = heads[:, above] + np.einsum("tab,tb->ta", turns[:, above], heads[:, n])
+        return turns, heads
+
+    def body_globals(self, rotations: np.ndarray) -> np.ndarray:
+        """Global rotations (T, 22, 3, 3) of the body joints from those of the needed bones."""
+        body = np.empty((len(rotations), len(JOINTS), 3, 3))
+        for j, joint in enumerate(JOINTS):
+            source = self._map.sources.get(joint)
+            if joint in self._derived:
+                continue
+            if source is None:
+                body[:, j] = body[:, PARENTS[j]]
+            else:
+                since = self._source_rotation(rotations, source) @ self._reference[j].T
+                body[:, j] = self.axes @ since @ self.axes.T @ self._constant[j]
+        self._derive_collars(body)
+        for joint, child, share in self._twists():
+            forearm = body[:, joint].copy()
+            body[:, joint] = forearm @ _power(_twist(forearm, body[:, child]), share)
+        return body
+
+    def bone_globals(self, poses: np.ndarray) -> np.ndarray:
+        """Global rotations (T, 22, 3, 3) that joints of a body (T, 22, 3) ask of their bones.
+
+        They are the joints' own, but for a forearm whose joint took part of the wrist's twist: with share s, the
+        joint is forearm * twist^s, so the twist left between joint and wrist is twist^(1-s).
+        """
+        turns = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, len(JOINTS), 3, 3)
+        for j, parent in enumerate(PARENTS[1:], start=1):
+            turns[:, j] = turns[:, parent] @ turns[:, j]
+        for joint, child, share in self._twists():
+            rest = _twist(turns[:, joint], turns[:, child])
+            turns[:, joint] = turns[:, joint] @ _power(rest, -share / (1.0 - share))
+        return turns
+
+    def offsets(self) -> np.ndarray:
+        """(22, 3) rest offsets in metres, so that the body's joints are the rig's where those move rigidly."""
+        scale = self._skeleton.scale
+        size = scale * np.linalg.norm(self._heads["left_knee"] - self._heads["left_hip"])
+        size /= np.linalg.norm(OFFSETS[JOINTS.index("left_knee")])
+        heads = np.zeros((len(JOINTS), 3))
+        result = np.zeros((len(JOINTS), 3))
+        for j, joint in enumerate(JOINTS):
+            if joint in self._heads:
+                heads[j] = self._heads[joint] @ self.axes.T * scale
+            else:
+                heads[j] = heads[PARENTS[j]] + self._constant[PARENTS[j]] @ OFFSETS[j] * size
+            if j:
+                result[j] = self._constant[PARENTS[j]].T @ (heads[j] - heads[PARENTS[j]])
+        return result
+
+    def root_carrier(self, motion: Motion) -> int:
+        """The bone whose translation moves the character: the pelvis bone, or an ancestor that moves in its place."""
+        pelvis = bone = self._skeleton.index(self.bones["pelvis"])
+        while bone >= 0:
+            if np.ptp(motion.translations[:, bone], axis=0).any():
+                return bone
+            bone = self._skeleton.parents[bone]
+        return pelvis
+
+    def into_basis(self, bone: int, rotations: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """A displacement (T, 3) of the rig's space in the axes of a bone's translation."""
+        rest, parent = self._relative[bone][:3, :3], self._skeleton.parents[bone]
+        frame = rest if parent < 0 else rotations[:, self._column[parent]] @ rest
+        return np.einsum("...ba,...b->...a", frame, shift)
+
+    def _walk_tree(self) -> None:
+        self.above: dict[str, str | None] = {}
+        self.paths: dict[str, list[int]] = {}
+        for j, joint in enumerate(JOINTS):
+            if joint not in self.bones:
+                continue
+            path, parent = [j], PARENTS[j]
+            while parent >= 0 and JOINTS[parent] not in self.bones:
+                path.append(parent)
+                parent = PARENTS[parent]
+            self.above[joint] = JOINTS[parent] if parent >= 0 else None
+            self.paths[joint] = path
+        for j, child, _ in self._twists():
+            self.paths[JOINTS[j]].append(child)
+
+    def _twists(self) -> Iterator[tuple[int, int, float]]:
+        for joint, (child, share) in self._map.twist.items():
+            if joint in self.bones and child in self.bones:
+                yield JOINTS.index(joint), JOINTS.index(child), share
+
+    def _source_rotation(self, rotations: np.ndarray, source: Source) -> np.ndarray:
+        first = rotations[:, self.column(source.bones[0])]
+        if len(source.bones) == 1 or source.at == 0.0:
+            return first
+        second = rotations[:, self.column(source.bones[1])]
+        if source.at == 1.0:
+            return second
+        return first @ _power(np.swapaxes(first, -1, -2) @ second, source.at)
+
+    def _set_reference(self, motion: Motion) -> None:
+        """Find the reference pose, the axes and the constants A."""
+        rest = motion.skeleton.rest[self._needed]
+        turns = Rotation.from_matrix(rest[:, :3, :3]).as_matrix()[None]
+        up, standing = self._standing(rest[None, :, :3, 3])
+        frame = 0
+        if standing[0]:
+            heads = rest[None, :, :3, 3]
+        else:
+            for rows in _chunks(len(motion)):
+                turns, heads = self.globals(motion.rotations[rows], motion.translations[rows])
+                up, standing = self._standing(heads)
+                if standing.any():
+                    frame = int(np.argmax(standing))
+                    break
+            else:
+                raise MappingError(
+                    "Neither the rig's rest pose nor any frame is a standing pose, so its bones cannot be told apart "
+                    "by direction; add a T-pose as first frame."
+                )
+        self._joint_heads(turns[frame], heads[frame])
+        side = self._heads["left_hip"] - self._heads["right_hip"]
+        left = side - up[frame] * (side @ up[frame])
+        left /= np.linalg.norm(left)
+        facing = np.stack([left, up[frame], np.cross(left, up[frame])], axis=1)
+        across = left * (np.abs(up[frame]) < 0.5)
+        x = np.sign(across) * (np.abs(across) == np.abs(across).max())
+        self.axes = np.stack([x, up[frame], np.cross(x, up[frame])])
+        self._reference = {
+            JOINTS.index(joint): self._source_rotation(turns[frame : frame + 1], source)[0]
+            for joint, source in self._map.sources.items()
+        }
+        self._set_constants(facing)
+
+    def _standing(self, heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Up axis (T, 3), one of the rig's six, and whether each pose of bone heads (T, N, 3) is upright."""
+
+        def head(joint: str) -> np.ndarray:
+            return heads[:, self.column(self._map.sources[joint].bones[0])]
+
+        spine = head("head") - (head("left_hip") + head("right_hip")) / 2
+        largest = np.abs(spine).argmax(axis=-1)
+        up = np.zeros_like(spine)
+        rows = np.arange(len(spine))
+        up[rows, largest] = np.sign(spine[rows, largest])
+
+        def along(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
+            """Cosine of the angle to an axis; 0 for a vector without length."""
+            length = np.linalg.norm(vector, axis=-1) * np.linalg.norm(axis, axis=-1)
+            return np.einsum("ta,ta->t", vector, axis) / np.maximum(length, 1e-12)
+
+        hips = head("left_hip") - head("right_hip")
+        upright = (along(spine, up) > 0.8) & (np.abs(along(hips, up)) < 0.5)
+        upright &= along(head("left_shoulder") - head("right_shoulder"), hips) > 0.5
+        for side in _SIDES:
+            hip, knee, ankle = (head(f"{side}_{joint}") for joint in ("hip", "knee", "ankle"))
+            upright &= (along(hip - knee, up) > 0.7) & (along(knee - ankle, up) > 0.7)
+        return up, upright
+
+    def _joint_heads(self, turns: np.ndarray, heads: np.ndarray) -> None:
+        """Positions of the joints in the reference pose and ends of the forearms where there is no wrist."""
+        self._heads: dict[str, np.ndarray] = {}
+        for joint, source in self._map.sources.items():
+            points = [heads[self.column(bone)] for bone in source.bones]
+            self._heads[joint] = points[0] if source.own else points[0] + source.at * (points[-1] - points[0])
+        self._ends = dict(self._heads)
+        for side in _SIDES:
+            if f"{side}_wrist" not in self._ends:
+                bone = self._skeleton.index(self._map.sources[f"{side}_elbow"].bones[0])
+                column = self._column[bone]
+                arm = self._skeleton.tails[bone] - self._skeleton.rest[bone, :3, 3]
+                end = heads[column] + turns[column] @ self._skeleton.rest[bone, :3, :3].T @ arm
+                if np.isfinite(end).all():
+                    self._ends[f"{side}_wrist"] = end
+
+    def _set_constants(self, facing: np.ndarray) -> None:
+        """A = C B M turn: B the body's frame in the reference pose, M the alignment of the segments in it.
+
+        A forearm is aligned from where its upper arm's alignment left it, a shin from its thigh's, so that an A-pose
+        or a bent elbow gives no spurious twist.
+        """
+        upright = self.axes @ facing
+        align = np.tile(np.eye(3), (len(JOINTS), 1, 1))
+        for joint, (child, direction) in LIMBS.items():
+            if joint not in self._heads:
+                continue
+            j = JOINTS.index(joint)
+            if JOINTS[PARENTS[j]] in LIMBS:
+                align[j] = align[PARENTS[j]]
+            if joint in self._map.limbs:
+                wanted = np.array(self._map.limbs[joint])
+            elif child in self._ends:
+                wanted = facing.T @ (self._ends[child] - self._heads[joint])
+            else:
+                continue
+            align[j] = _least_rotation(align[j] @ np.array(direction), wanted) @ align[j]
+            if joint.endswith("elbow"):
+                # The hand of the T-pose lies along +X: it is where the rig's forearm points.
+                along = np.array([1.0 if joint.startswith("left") else -1.0, 0.0, 0.0])
+                align[JOINTS.index(child)] = _least_rotation(align[j] @ along, wanted) @ align[j]
+        self._constant = np.empty_like(align)
+        for j, joint in enumerate(JOINTS):
+            turn = Rotation.from_euler("xyz", self._map.turn.get(joint, (0.0, 0.0, 0.0)), degrees=True).as_matrix()
+            self._constant[j] = upright @ align[j] @ turn
+            if joint not in self._map.sources and joint not in self._derived:
+                self._constant[j] = self._constant[PARENTS[j]]
+
+    def _derive_collars(self, body: np.ndarray) -> None:
+        for collar, arm in self._derived.items():
+            j = JOINTS.index(collar)
+            chest = body[:, PARENTS[j]]
+            straight = np.array(LIMBS[arm][1])
+            now = np.einsum("tba,tbc,c->ta", chest, body[:, JOINTS.index(arm)], straight)
+            axis = np.cross(straight, now)
+            sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+            angle = np.arctan2(sine[:, 0], now @ straight)
+            vector = axis / np.maximum(sine, 1e-12) * COLLAR_SHARE * np.minimum(angle, COLLAR_SWING)[:, None]
+            body[:, j] = chest @ Rotation.from_rotvec(vector).as_matrix()
+
+
+def _chunks(frames: int) -> Iterator[slice]:
+    for start in range(0, frames, CHUNK):
+        yield slice(start, min(start + CHUNK, frames))
+
+
+def _with_ancestors(skeleton: Skeleton, names: list[str]) -> list[int]:
+    needed = {skeleton.index(name) for name in names}
+    for bone in reversed(range(len(skeleton))):
+        if bone in needed and skeleton.parents[bone] >= 0:
+            needed.add(skeleton.parents[bone])
+    return sorted(needed)
+
+
+def _relative_rest(skeleton: Skeleton) -> np.ndarray:
+    """(J, 4, 4) rest transforms relative to the parent's, rotations made orthonormal."""
+    rest = skeleton.rest.copy()
+    rest[:, :3, :3] = Rotation.from_matrix(rest[:, :3, :3]).as_matrix()
+    relative = rest.copy()
+    for bone, parent in enumerate(skeleton.parents):
+        if parent >= 0:
+            relative[bone] = np.linalg.inv(rest[parent]) @ rest[bone]
+    return relative
+
+
+def _is_still(motion: Motion, source: Source) -> bool:
+    quats = motion.rotations[:, motion.skeleton.index(source.bones[0])]
+    cosine = np.abs(quats @ quats[0]).min()
+    return bool(cosine >= np.cos(STILL / 2))
+
+
+def _least_rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The smallest rotation (3, 3) that carries one direction to another."""
+    start, end = start / np.linalg.norm(start), end / np.linalg.norm(end)
+    axis = np.cross(start, end)
+    sine = np.linalg.norm(axis)
+    if sine < 1e-12:
+        return np.eye(3)  # parallel; opposite limbs do not occur in a standing pose
+    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, start @ end)).as_matrix()
+
+
+def _power(rotations: np.ndarray, exponent: float) -> np.ndarray:
+    """Rotations (T, 3, 3) with their angles multiplied."""
+    return Rotation.from_rotvec(Rotation.from_matrix(rotations).as_rotvec() * exponent).as_matrix()
+
+
+def _twist(forearm: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """Twist (T, 3, 3) about the body's X axis of hand relative to forearm, both (T, 3, 3): forearm^T hand = twist swing."""
+    quats = Rotation.from_matrix(np.swapaxes(forearm, -1, -2) @ hand).as_quat()
+    vectors = np.zeros((len(quats), 3))
+    vectors[:, 0] = 2.0 * np.arctan2(quats[:, 0] * np.sign(quats[:, 3] + 1e-300), np.abs(quats[:, 3]))
+    return Rotation.from_rotvec(vectors).as_matrix()
+
+
+def _compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Product (T, 4) of WXYZ quaternions, on the same side of the sphere as the first."""
+    product = Rotation.from_quat(np.roll(first, -1, axis=-1)) * Rotation.from_quat(np.roll(second, -1, axis=-1))
+    quats = np.roll(product.as_quat(), 1, axis=-1)
+    return quats * np.where(np.einsum("ta,ta->t", quats, first) < 0, -1.0, 1.0)[:, None]
