@@ -39,6 +39,8 @@ _HELLO = 0
 
 _Request = tuple[Header, Mapping[str, np.ndarray]]
 _Answer = tuple[Header, Arrays] | ProtocolError | None
+_Requests = queue.SimpleQueue[_Request | None]
+_Answers = queue.SimpleQueue[_Answer]
 
 
 class EngineStopped(EngineError):  # noqa: N818 - what happened, like `Cancelled`
@@ -97,8 +99,8 @@ class EngineProcess:
         self._next_id = _HELLO
         self._jobs: set[int] = set()
         self._cancelled: set[int] = set()
-        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        self._requests: _Requests = queue.SimpleQueue()
+        self._answers: _Answers = queue.SimpleQueue()
 
     @property
     def alive(self) -> bool:
@@ -319,29 +321,41 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=1.0)
 
 
-def _write(
-    stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]
-) -> None:
+def _write(stream: BinaryIO, requests: _Requests, answers: _Answers) -> None:
     try:
         with stream:
-            while (request := requests.get()) is not None:
-                protocol.write_frame(stream, *request)
+            while _write_one(stream, requests):
+                pass
     except ProtocolError as error:
         answers.put(error)
     except OSError:  # The engine is gone, which `_read` tells.
         pass
 
 
-def _read(
-    stream: BinaryIO, requests: queue.SimpleQueue[_Request | None], answers: queue.SimpleQueue[_Answer]
-) -> None:
+def _write_one(stream: BinaryIO, requests: _Requests) -> bool:
+    """Pass one request on; whether there was one. On its own, so that waiting holds no arrays."""
+    request = requests.get()
+    if request is not None:
+        protocol.write_frame(stream, *request)
+    return request is not None
+
+
+def _read(stream: BinaryIO, requests: _Requests, answers: _Answers) -> None:
     try:
         with stream:
-            while (answer := protocol.read_frame(stream)) is not None:
-                answers.put(answer)
+            while _read_one(stream, answers):
+                pass
     except ProtocolError as error:
         answers.put(error)
     except OSError:
         pass
     answers.put(None)
     requests.put(None)  # Let the writer go, too.
+
+
+def _read_one(stream: BinaryIO, answers: _Answers) -> bool:
+    """Pass one answer on; whether there was one."""
+    answer = protocol.read_frame(stream)
+    if answer is not None:
+        answers.put(answer)
+    return answer is not None

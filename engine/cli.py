@@ -20,13 +20,13 @@ Run = Callable[[argparse.Namespace], int]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    args = _parser(argv).parse_args(argv)
     try:
+        args = _parser(argv).parse_args(argv)
         return args.run(args)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
-    except Exception as error:
+    except Exception as error:  # the user gets a sentence, below the traceback of what nobody foresaw
         print(explain(error, "the lines above"), file=sys.stderr)
         return 2
 

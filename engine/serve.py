@@ -38,17 +38,15 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 def main() -> NoReturn:
     """Serve on this process's stdin and stdout until stdin closes, then end the process at once."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in the terminal is for Blender, which then closes stdin.
+    # Ctrl-C in a terminal is for Blender, which then closes our stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     source, sink = _claim_pipes()
     status = Server(source, sink).run()
     with contextlib.suppress(OSError):
         sys.stderr.flush()
-    os._exit(
-        status
-    )  # A job in progress has nothing to save, and a thread in native code would not end otherwise.
+    # A job in progress has nothing to save, and its thread would not end before it leaves native code.
+    os._exit(status)
 
 
 def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -97,8 +95,8 @@ class Server:
         threading.Thread(target=self._load_torch, name="load torch", daemon=True).start()
         threading.Thread(target=self._work, name="worker", daemon=True).start()
         try:
-            while (frame := protocol.read_frame(self._source)) is not None:
-                self._dispatch(*frame)
+            while self._receive():
+                pass
         except ProtocolError as error:  # Out of step with Blender: nothing after this can be understood.
             print(error, file=sys.stderr)
             self._send({"id": None, "type": "error", "kind": "ProtocolError", "message": str(error)})
@@ -106,6 +104,13 @@ class Server:
         except OSError:  # Windows says so where others report the end of the file.
             pass
         return 0
+
+    def _receive(self) -> bool:
+        """Take one request; whether there was one. A method of its own, so that waiting holds no arrays."""
+        frame = protocol.read_frame(self._source)
+        if frame is not None:
+            self._dispatch(*frame)
+        return frame is not None
 
     def _dispatch(self, header: Header, arrays: Arrays) -> None:
         op, number, params = header.get("op"), header.get("id"), header.get("params")
@@ -159,7 +164,7 @@ class Server:
         try:
             result, arrays = TASKS[job.op](job.params, job.arrays, partial(self._step, job))
             self._finish(job, {"type": "result", "result": result}, arrays)
-        except BaseException as error:
+        except BaseException as error:  # Even SystemExit: it must not end the thread of the jobs to come.
             self._finish(job, _failure(explain(error, "the log")))
 
     def _step(self, job: Job, done: int, total: int, stage: str) -> None:
@@ -230,7 +235,7 @@ def _torch_state() -> Header:
             "devices": devices,
             "threads": torch.get_num_threads(),
         }
-    except Exception as error:
+    except Exception as error:  # A broken PyTorch raises anything, and the filters work without it.
         problem = str(explain(error, "the log"))
         return {"ready": True, "torch": None, "devices": ["cpu"], "problem": problem}
 

@@ -12,6 +12,7 @@ import threading
 import time
 import types
 import venv
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,15 @@ def test_a_job_with_arrays_larger_than_the_pipe(make: Callable[..., Any]) -> Non
     assert last.type == "result" and last.result == {"slept": 3}
     np.testing.assert_array_equal(last.arrays["rotations"], array)
     assert not process.busy
+
+
+def test_no_arrays_are_held_when_a_job_is_over(running: Any) -> None:
+    sent = np.ones((1000, 1000))
+    running.request("nap", {"steps": 1, "seconds": 0}, {"a": sent})
+    last = until(running)[-1]
+    held = [weakref.ref(sent), weakref.ref(last.arrays["a"])]
+    del sent, last
+    assert [array() for array in held] == [None, None]
 
 
 def test_an_error_has_its_kind_and_sentence(running: Any) -> None:
