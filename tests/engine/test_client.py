@@ -109,7 +109,7 @@ def test_no_arrays_are_held_when_a_job_is_over(running: Any) -> None:
     last = until(running)[-1]
     held = [weakref.ref(sent), weakref.ref(last.arrays["a"])]
     del sent, last
-    assert [array() for array in held] == [None, None]
+    assert all(array() is None for array in held)
 
 
 def test_an_error_has_its_kind_and_sentence(running: Any) -> None:
