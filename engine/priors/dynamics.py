@@ -29,10 +29,12 @@ class Dynamics:
         frequencies: (K,) ascending band centres in Hz; the first is 0 (the window mean).
         density: (K, D, D) covariance density per Hz of two-sided bandwidth: the variance of an orthonormal DCT
             coefficient at rate fps is ``fps * density``.
+        floor: (D,) variance of the white noise that clean captures carry, so that it is not mistaken for a fault.
     """
 
     frequencies: np.ndarray
     density: np.ndarray
+    floor: np.ndarray
 
     @property
     def size(self) -> int:
@@ -50,9 +52,9 @@ class Dynamics:
         density = (1.0 - share) * self.density[upper - 1] + share * self.density[upper]
         return fps * tail[:, None, None] * density
 
-    def restricted(self, coordinates: np.ndarray) -> Dynamics:
-        """The same process seen on some of its coordinates only."""
-        return Dynamics(self.frequencies, self.density[:, coordinates][:, :, coordinates])
+    def scaled(self, activity: float) -> Dynamics:
+        """The same process for someone ``activity`` times as lively, in variance."""
+        return Dynamics(self.frequencies, activity * self.density, self.floor)
 
 
 def ar1_spectrum(window: int, fps: float, seconds: float) -> np.ndarray:
@@ -182,39 +184,53 @@ def _per_frequency(matrices: np.ndarray, coefficients: np.ndarray) -> np.ndarray
 
 
 def estimate_noise(
-    power: np.ndarray, samples: int, dynamics: Dynamics, window: int, fps: float, seconds: float, group: int = 3
-) -> tuple[Noise, np.ndarray]:
-    """Noise level per joint by maximum likelihood, the motion's spectra given.
+    power: np.ndarray,
+    samples: float,
+    dynamics: Dynamics,
+    window: int,
+    fps: float,
+    seconds: float,
+    levels: np.ndarray,
+    activities: np.ndarray,
+) -> tuple[Noise, float, np.ndarray]:
+    """Noise per joint, and how lively the motion is, by maximum likelihood.
 
-    Each joint's coordinates share one white and one correlated variance. The correlated part must earn its place:
-    an unusually lively motion looks like it, so it is kept only where it raises the likelihood clearly.
+    The three coordinates of a joint share one white and one correlated variance; the whole clip shares one factor
+    on the motion's spectra.
 
     Args:
         power: (window, D) mean squared DCT coefficients over the clip's windows.
         samples: number of independent windows the mean was taken over.
         dynamics, window, fps: as for the smoother.
         seconds: correlation time to try; 0 for white noise only.
-        group: coordinates per joint.
+        levels: (L,) standard deviations to choose from, ascending from 0.
+        activities: factors on the motion's variance to choose from.
 
     Returns:
-        The noise, and per joint (D / group,) the log-likelihood gained by its correlated part.
+        The noise, the activity, and per joint (D / 3,) the log-likelihood gained by its correlated part.
     """
     signal = np.einsum("kdd->kd", dynamics.covariance(window, fps))[1:]
     observed = power[1:]
+    white = levels**2
+    correlated = white if seconds else white[:1]
     colour = ar1_spectrum(window, fps, seconds)[1:] if seconds else np.zeros(window - 1)
-    white = np.deg2rad(np.concatenate([[0.0], np.geomspace(0.05, 20.0, 32)])) ** 2
-    correlated = np.deg2rad(np.concatenate([[0.0], np.geomspace(0.5, 20.0, 20)])) ** 2
-    if not seconds:
-        correlated = correlated[:1]
-    joints = power.shape[1] // group
-    best_white, best_correlated, gained = np.zeros(joints), np.zeros(joints), np.zeros(joints)
-    for j in range(joints):
-        own = slice(group * j, group * (j + 1))
-        noise = white[:, None, None, None] + correlated[:, None, None] * colour[:, None]
-        variance = signal[None, None, :, own] + noise + 1e-12
-        likelihood = -0.5 * samples * (np.log(variance) + observed[:, own] / variance).sum(axis=(2, 3))
-        i, k = np.unravel_index(np.argmax(likelihood), likelihood.shape)
-        plain = likelihood[:, 0].argmax()
-        gained[j] = likelihood[i, k] - likelihood[plain, 0]
-        best_white[j], best_correlated[j] = white[i], correlated[k]
-    return Noise(np.repeat(best_white, group), np.repeat(best_correlated, group), seconds), gained
+    noise = white[:, None, None, None] + correlated[:, None, None] * colour[:, None] + 1e-12
+    joints = [slice(3 * j, 3 * j + 3) for j in range(power.shape[1] // 3)]
+
+    def likelihoods(activity: float) -> np.ndarray:
+        """(J, L, C) log-likelihood of every pair of levels."""
+        tables = []
+        for own in joints:
+            variance = activity * signal[:, own] + noise
+            tables.append(-0.5 * samples * (np.log(variance) + observed[:, own] / variance).sum(axis=(2, 3)))
+        return np.stack(tables)
+
+    def score(table: np.ndarray, activity: float) -> float:
+        return float(table.max(axis=(1, 2)).sum() - 0.5 * np.log(activity) ** 2)
+
+    candidates = [(likelihoods(a), float(a)) for a in activities]
+    table, activity = max(candidates, key=lambda pair: score(*pair))
+    flat = table.reshape(len(joints), -1).argmax(axis=1)
+    i, k = np.unravel_index(flat, table.shape[1:])
+    gained = table.max(axis=(1, 2)) - table[:, :, 0].max(axis=1)
+    return Noise(np.repeat(white[i], 3), np.repeat(correlated[k], 3), seconds), activity, gained

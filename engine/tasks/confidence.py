@@ -12,7 +12,7 @@ from scipy.ndimage import binary_closing, median_filter
 from engine.motion.windows import Windows, exp_around, log_around, mean_rotation, multiply, conjugate, quat_to_rotvec
 
 SPIKE_SECONDS = 0.45  # window of the median; spikes shorter than half of it stand out
-SPIKE_DEGREES = 15.0  # least deviation from the neighbours that can be a spike
+SPIKE_DEGREES = 20.0  # least deviation from the neighbours that can be a spike
 SPIKE_RATIO = 3.5  # and in terms of the clip's usual deviation; 5.4 sigma for isotropic Gaussian noise
 JUMP_SHARE = 0.65  # of a flip that happens between two frames
 STILL_RATIO = 0.08  # angular acceleration, against the joint's usual, under which a joint is not being measured
@@ -35,7 +35,7 @@ def running_median(quat: np.ndarray, fps: float, seconds: float = SPIKE_SECONDS)
     for start in cover.starts:
         window = quat[start : start + cover.length]
         reference = mean_rotation(window)
-        x = median_filter(log_around(reference, window), size=(size, 1, 1), mode="nearest")
+        x = median_filter(log_around(reference, window), size=(size, 1, 1), mode="reflect")
         # Only the middle half is trusted, so that every frame is seen with its neighbours.
         first = 0 if start == 0 else cover.length // 4
         out[start + first : start + cover.length] = exp_around(reference, x[first:])

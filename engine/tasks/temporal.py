@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dct
 
-from engine.motion.windows import Windows, continuous, exp_around, log_around, mean_rotation
+from engine.motion.windows import Windows, continuous, exp_around, log_around, vectors
 from engine.priors.dynamics import Dynamics, Noise, WienerSmoother, estimate_noise, fill
 from engine.tasks.confidence import (
     angle,
@@ -28,6 +28,13 @@ from engine.tasks.confidence import (
 WINDOW_SECONDS = 4.0
 WINDOWS_AT_ONCE = 16
 CORRELATION_SECONDS = 0.17
+MAD_TO_DEVIATION = 1.4826  # of a Gaussian
+BOUND_MARGIN = 1.5  # on the variance: the median of one short window is uncertain
+SHORTEST_MEASURE = 12  # frames; fewer say nothing about noise
+CLEAN_LEVEL = 6  # index of the noise level up to which a clip counts as clean
+ACTIVITIES = np.geomspace(0.1, 10.0, 9)
+ROTATION_LEVELS = np.deg2rad(np.concatenate([[0.0], np.geomspace(0.05, 20.0, 32)]))
+POSITION_LEVELS = np.concatenate([[0.0], np.geomspace(0.0002, 0.1, 32)])
 CORRELATED_EVIDENCE = 3.0  # nats, median over joints, before correlated noise is believed
 FILL_DEGREES = 1.0  # measurement noise assumed while filling; less makes the equations stiff, not better
 REFINEMENTS = 2
@@ -55,30 +62,33 @@ def _cover(quat: np.ndarray, fps: float) -> Windows:
     return Windows.cover(len(quat), round(WINDOW_SECONDS * fps))
 
 
-def _blend(quat: np.ndarray, cover: Windows, solve: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-    """Run ``solve(x (B, W, D), starts) -> (B, W, D)`` on log-rotations of all windows and blend the results."""
-    joints = quat.shape[1]
-    total = np.zeros_like(quat)
+def _blend(clip: np.ndarray, cover: Windows, solve: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """Run ``solve(x (B, W, 3 J), starts) -> (B, W, 3 J)`` on all windows of a clip (T, J, 4 or 3) and blend them."""
+    total = np.zeros_like(clip)
     for starts in cover.batches(WINDOWS_AT_ONCE):
-        window = cover.cut(quat, starts)
-        reference = mean_rotation(window)[:, None]
-        x = log_around(reference, window).reshape(len(starts), cover.length, 3 * joints)
-        result = exp_around(reference, solve(x, starts).reshape(*window.shape[:3], 3))
-        result *= np.where(np.sum(result * window, axis=-1, keepdims=True) < 0, -1.0, 1.0)
+        window = cover.cut(clip, starts)
+        x, mean = vectors(window)
+        result = solve(x, starts).reshape(*window.shape[:3], 3)
+        if clip.shape[-1] == 4:
+            result = exp_around(mean, result)
+            result *= np.where(np.sum(result * window, axis=-1, keepdims=True) < 0, -1.0, 1.0)
+        else:
+            result = result + mean
         cover.add(total, result, starts)
-    return total / np.linalg.norm(total, axis=-1, keepdims=True)
+    if clip.shape[-1] == 4:
+        return total / np.linalg.norm(total, axis=-1, keepdims=True)
+    return total / cover.weight()[:, None, None]
 
 
 def fill_gaps(quat: np.ndarray, known: np.ndarray, dynamics: Dynamics, fps: float) -> np.ndarray:
-    """The clip (T, J, 4) with samples that are not ``known`` (T, J) put where the motion most probably was.
+    """A clip (T, J, 4) with samples that are not ``known`` (T, J) put where the motion most probably was.
 
     Known samples come back as they were. The most probable smooth motion misses the known samples by a little; that
     miss is carried across each gap on a straight line, so that there is no step at its ends.
     """
     if known.all():
         return quat
-    start = bridge_rotations(continuous(quat), known)
-    start = continuous(start)
+    start = continuous(bridge_rotations(continuous(quat), known))
     cover = _cover(quat, fps)
     variance = np.full(dynamics.size, np.deg2rad(FILL_DEGREES) ** 2)
 
@@ -112,27 +122,65 @@ def find_gaps(quat: np.ndarray, dynamics: Dynamics, fps: float, report: Advance 
     return Gaps(known, spikes & ~known, lost & ~known, filled)
 
 
-def measure_noise(quat: np.ndarray, dynamics: Dynamics, fps: float) -> Noise:
-    """Noise of a clip (T, J, 4) per log-rotation coordinate, by maximum likelihood under the dynamics."""
-    cover = _cover(quat, fps)
+def _white_bound(x: np.ndarray) -> np.ndarray:
+    """(B, D) variance that white noise in windows (B, W, D) can have at most, deaf to the odd outlier.
+
+    From the median absolute third difference, to which motion adds and from which nothing subtracts; of a joint's
+    three coordinates together.
+    """
+    size = np.median(np.abs(np.diff(x, n=3, axis=1)), axis=1) * MAD_TO_DEVIATION / np.sqrt(20.0)
+    joint = np.mean(size.reshape(len(x), -1, 3) ** 2, axis=2)
+    return BOUND_MARGIN * np.repeat(joint, 3, axis=1)
+
+
+def measure_noise(x: np.ndarray, dynamics: Dynamics, fps: float, levels: np.ndarray) -> tuple[Noise, Dynamics]:
+    """Noise per coordinate of a clip by maximum likelihood, and the dynamics made as lively as the clip.
+
+    Correlated noise must earn its place, since an unusually lively motion resembles it. In a clip that is clean as a
+    whole, what every capture carries is not called noise.
+
+    Args:
+        x: unit quaternions (T, J, 4), or vectors (T, J, 3).
+        dynamics: spectra of the 3 J coordinates.
+        fps: frame rate.
+        levels: ascending standard deviations to choose from, 0 first (`ROTATION_LEVELS`, `POSITION_LEVELS`).
+    """
+    cover = _cover(x, fps)
     size = dynamics.size
-    if cover.length < 8:
-        return Noise(np.zeros(size), np.zeros(size), CORRELATION_SECONDS)
-    power = np.zeros((cover.length, size))
+    none = np.zeros(size)
+    if cover.length < SHORTEST_MEASURE:
+        return Noise(none, none, 0.0), dynamics
+    power, bound = np.zeros((cover.length, size)), np.zeros(size)
     for starts in cover.batches(WINDOWS_AT_ONCE):
-        window = cover.cut(quat, starts)
-        x = log_around(mean_rotation(window)[:, None], window).reshape(len(starts), cover.length, size)
-        power += np.sum(dct(x, axis=1, norm="ortho") ** 2, axis=0)
-    samples = len(quat) / cover.length
-    noise, gained = estimate_noise(power / len(cover.starts), samples, dynamics, cover.length, fps, CORRELATION_SECONDS)
-    if np.median(gained) < CORRELATED_EVIDENCE:
-        white, _ = estimate_noise(power / len(cover.starts), samples, dynamics, cover.length, fps, 0.0)
-        return white
-    return noise
+        v = vectors(cover.cut(x, starts))[0]
+        power += np.sum(dct(v, axis=1, norm="ortho") ** 2, axis=0)
+        bound += np.sum(_white_bound(v), axis=0)
+    power, bound = power / len(cover.starts), bound / len(cover.starts)
+
+    def estimate(seconds: float, activities: np.ndarray) -> tuple[Noise, float, np.ndarray]:
+        samples = len(x) / cover.length
+        return estimate_noise(power, samples, dynamics, cover.length, fps, seconds, levels, activities)
+
+    # Whether noise is correlated is decided at the usual liveliness: left free, a calm body under correlated noise
+    # explains any motion.
+    _, _, gained = estimate(CORRELATION_SECONDS, np.ones(1))
+    if np.median(gained) >= CORRELATED_EVIDENCE:
+        noise, activity, _ = estimate(CORRELATION_SECONDS, ACTIVITIES)
+        return noise, dynamics.scaled(activity)
+    noise, activity, _ = estimate(0.0, ACTIVITIES)
+    white = np.minimum(noise.white, bound)
+    if np.median(white) <= levels[CLEAN_LEVEL] ** 2:
+        white = np.maximum(white - dynamics.floor, 0.0)
+    return Noise(white, none, 0.0), dynamics.scaled(activity)
 
 
-def smooth(quat: np.ndarray, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:
-    """The clip (T, J, 4) with that much noise taken out, in the mean square sense as well as can be."""
-    cover = _cover(quat, fps)
+def smooth(x: np.ndarray, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:
+    """A clip of unit quaternions (T, J, 4) or vectors (T, J, 3) with that much noise taken out.
+
+    The least mean square error that second-order statistics allow. Without noise the clip comes back as it is.
+    """
+    if not noise.total.any() or len(x) < 3:
+        return x
+    cover = _cover(x, fps)
     smoother = WienerSmoother(dynamics, noise, cover.length, fps)
-    return _blend(continuous(quat), cover, lambda x, _: smoother.smooth(x))
+    return _blend(continuous(x) if x.shape[-1] == 4 else x, cover, lambda v, _: smoother.smooth(v))

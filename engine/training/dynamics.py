@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from scipy.fft import dct
 
 from engine.errors import FileError
-from engine.motion.windows import log_around, mean_rotation, rotvec_to_quat, smooth_path, smooth_reference
+from engine.motion.windows import conjugate, multiply, rotvec_to_quat, smooth_path, smooth_reference, vectors
 from engine.priors.dynamics import Dynamics
+from engine.tasks.temporal import POSITION_LEVELS, ROTATION_LEVELS, measure_noise
 from engine.training.dataset import SHARE_ALIKE, mirror
 
 WINDOW_SECONDS = 4.0
@@ -63,7 +65,7 @@ class _Spectrum:
             smooth[k] = raw[max(1, k - reach) : k + reach + 1].mean(axis=0) if k else raw[0]
         smooth = (1.0 - DIAGONAL) * smooth + DIAGONAL * smooth * np.eye(size)
         kept = np.unique(np.concatenate([np.arange(12), np.round(np.geomspace(12, window - 1, 28)).astype(int)]))
-        return Dynamics(kept * fps / (2.0 * window), smooth[kept] / fps)
+        return Dynamics(kept * fps / (2.0 * window), smooth[kept] / fps, np.zeros(size))
 
 
 def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> dict[str, Dynamics]:
@@ -72,20 +74,31 @@ def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> 
     Clips at another frame rate than ``fps``, or shorter than a window, are left out. Each clip is also mirrored.
     """
     window = round(WINDOW_SECONDS * fps)
-    body, root, pelvis = _Spectrum(window, 63), _Spectrum(window, 3), _Spectrum(window, 3)
+    spectra = {"body": _Spectrum(window, 63), "root": _Spectrum(window, 3), "pelvis": _Spectrum(window, 3)}
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in spectra}
     for folder in folders:
         for poses, trans, rate in clips(folder, share_alike):
             if abs(rate - fps) > 0.01 or len(poses) < window:
                 continue
-            starts = np.arange(0, len(poses) - window + 1, window // 4)
-            rows = starts[:, None] + np.arange(window)
-            for reflect in (False, True):
-                quat = rotvec_to_quat(mirror(poses[:, 1:]) if reflect else poses[:, 1:])[rows]
-                body.add(log_around(mean_rotation(quat)[:, None], quat).reshape(len(starts), window, 63))
-            turn = rotvec_to_quat(poses[:, :1])
-            root.add(log_around(smooth_reference(turn, fps, REFERENCE_SECONDS), turn)[rows][:, :, 0])
-            pelvis.add((trans - smooth_path(trans, fps, REFERENCE_SECONDS))[rows])
-    if not body.count:
+            rows = np.arange(0, len(poses) - window + 1, window // 4)[:, None] + np.arange(window)
+            quat = rotvec_to_quat(poses)
+            series = {
+                "body": quat[:, 1:],
+                "root": multiply(conjugate(smooth_reference(quat[:, :1], fps, REFERENCE_SECONDS)), quat[:, :1]),
+                "pelvis": (trans - smooth_path(trans, fps, REFERENCE_SECONDS))[:, None],
+            }
+            for name, clip in series.items():
+                kept[name].append(clip)
+                spectra[name].add(vectors(clip[rows])[0])
+            mirrored = rotvec_to_quat(mirror(poses[:, 1:]))
+            spectra["body"].add(vectors(mirrored[rows])[0])
+    if not kept["body"]:
         raise FileError("No clip is long enough to learn motion spectra from; at least 4 seconds are needed.")
-    return {"body": body.dynamics(fps), "root": root.dynamics(fps), "pelvis": pelvis.dynamics(fps)}
+    learned = {name: spectrum.dynamics(fps) for name, spectrum in spectra.items()}
+    return {name: replace(d, floor=capture_noise(kept[name], d, fps)) for name, d in learned.items()}
 
+
+def capture_noise(series: list[np.ndarray], dynamics: Dynamics, fps: float) -> np.ndarray:
+    """(D,) white noise variance that 95 % of clean captures stay under, per coordinate."""
+    levels = ROTATION_LEVELS if series[0].shape[-1] == 4 else POSITION_LEVELS
+    return np.quantile([measure_noise(clip, dynamics, fps, levels)[0].white for clip in series], 0.95, axis=0)

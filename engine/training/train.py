@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m engine train``: DPoser's pose prior from folders of motion capture.
+"""``python -m engine train``: DPoser's pose prior, or the motion spectra, from folders of motion capture.
 
-Settings follow the released configuration (settings.md 1.1) but for what one CPU session imposes, which the model
+The prior's settings follow the released configuration (settings.md 1.1) but for what one CPU session imposes, which the model
 card states: fewer iterations, a shorter EMA, bf16 arithmetic where the processor has it, and a time shared by
 several items of a batch, which makes the time path nearly free.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
-    parser.add_argument("--prior", choices=["dposer"], default="dposer", help="which prior to train")
+    parser.add_argument("--prior", choices=["dposer", "dynamics"], default="dposer", help="which prior to train")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of clips, or of AMASS files")
     parser.add_argument("--val", type=Path, nargs="+", help="folders held out for validation")
     parser.add_argument("--out", type=Path, default=Path("runs/dposer"), help="folder for checkpoints, log and weights")
@@ -40,6 +40,13 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         FileError: no data. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
     """
+    if args.prior == "dynamics":
+        from engine.priors.spectra_file import save
+        from engine.training.dynamics import learn
+
+        args.out.mkdir(parents=True, exist_ok=True)
+        save(args.out / "dynamics.safetensors", learn(args.data, args.share_alike), {"folders": str(len(args.data))})
+        return 0
     from engine.training.loop import train_dposer
 
     train_dposer(args)
