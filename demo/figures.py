@@ -35,9 +35,9 @@ def summary(motion: BodyMotion, truth: BodyMotion | None) -> dict[str, float]:
         truth: the same performance without flaws, or None where it is not known.
 
     Returns:
-        ``acceleration_m_s2`` and ``jerk_m_s3``, root mean squares over joints and frames; with a truth also
-        ``joint_error_mm`` and ``worst_joint_error_mm``, mean (MPJPE) and greatest distance of a joint with the
-        pelvis at the origin, and ``root_error_mm``.
+        ``acceleration_m_s2`` and ``jerk_m_s3``, root mean squares over joints and frames; with a truth
+        also ``joint_error_mm`` and ``worst_joint_error_mm``, mean (MPJPE) and greatest distance of a joint
+        with the pelvis at the origin, and ``root_error_mm``.
     """
     places = joints(motion)
     third = np.diff(places, n=3, axis=0) * motion.fps**3

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the demo's clip: ``sample.bvh``, a flawed capture, and ``sample_truth.bvh``, the motion behind it.
 
-A figure with Mixamo's bone names stands, walks, stops and waves. The gait's joint angles are splines through a
-few values after the curves in Winter, "The Biomechanics and Motor Control of Human Gait" (1991); the path over
-the floor follows from the foot that stands. The capture adds what captures suffer from: jitter, a slow sway,
-joints that flip for a few frames and an arm that is lost for most of a second. All of it comes from one seed::
+A figure with Mixamo's bone names stands, walks, stops and waves. The gait's joint angles are splines through
+a few values after the curves in Winter, "The Biomechanics and Motor Control of Human Gait" (1991); the path
+over the floor follows from the foot that stands. The capture adds what captures suffer from: jitter, a slow
+sway, joints that flip for a few frames and an arm that is lost for most of a second. One seed decides all::
 
     python -m demo.make_sample
 """

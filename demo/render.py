@@ -3,9 +3,9 @@
 
     python -m demo.render BODIES.npz FOLDER
 
-BODIES.npz holds ``before`` and ``after`` (F, V, 3) in metres, Z up, facing the camera at -Y; ``faces``; ``film``,
-the indices of the film's frames, and ``path`` (F, 2), where the camera looks; ``stills``, the indices of the
-strip's, ``places``, metres from its middle at which they stand, and ``width``, the metres it shows.
+BODIES.npz holds ``before`` and ``after`` (F, V, 3) in metres, Z up, facing the camera at -Y; ``faces``;
+``film``, the indices of the film's frames, and ``path`` (F, 2), where the camera looks; ``stills``, those
+of the strip's, ``places``, metres from its middle at which they stand, and ``width``, the metres it shows.
 """
 
 from __future__ import annotations

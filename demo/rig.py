@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """BVH animation to a keyed Blender armature, and back.
 
-Blender ships its own BVH importer disabled from version 5 on; this one is small and exact, and changes only axes
-(Y up to Z up) and unit (to metres).
+Blender ships its own BVH importer disabled from version 5 on; this one is small and exact, and changes only
+axes (Y up to Z up) and unit (to metres).
 """
 
 from __future__ import annotations

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""build.py: set-up that heals itself, advice about system libraries, and the package that Blender accepts."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import build
+
+ROOT = Path(build.__file__).resolve().parent
+
+LDD = """\
+\tlinux-vdso.so.1 (0x00007ffd2a3f2000)
+\tlibX11.so.6 => not found
+\tlibxkbcommon.so.0 => not found
+\tlibm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f3b0c000000)
+\tlibX11.so.6 => not found
+"""
+
+
+@pytest.fixture
+def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build.Lane:
+    """A lane of this Python in an empty project: it installs nothing and holds no Blender."""
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "check_libraries", lambda _: None)
+    (tmp_path / "needs.txt").write_text("# nothing\n")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return build.Lane("0.0.0", version, ".venv-test", (("--no-index", "-r", "needs.txt"),))
+
+
+def test_set_up_runs_once_and_again_after_a_change(
+    lane: build.Lane, capfd: pytest.CaptureFixture[str]
+) -> None:
+    build.ensure(lane)
+    assert "Making .venv-test" in capfd.readouterr().out
+    assert subprocess.run([lane.interpreter, "-c", ""]).returncode == 0
+
+    build.ensure(lane)
+    assert capfd.readouterr().out == ""
+
+    (build.ROOT / "needs.txt").write_text("# something else\n")
+    build.ensure(lane)
+    assert "Bringing .venv-test up to date" in capfd.readouterr().out
+
+
+def test_interrupted_set_up_starts_afresh(lane: build.Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "_pip", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build.ensure(lane)
+    leftover = lane.path / "half-unpacked"
+    leftover.touch()
+    build.ensure(lane)
+    assert not leftover.exists()
+    assert lane.stamp.read_text().strip() == lane.digest()
+
+
+def test_failed_install_is_a_sentence_and_is_tried_again(lane: build.Lane) -> None:
+    broken = dataclasses.replace(lane, installs=(("--no-index", "dposer-no-such-package"),))
+    with pytest.raises(build.BuildError, match="run the same command again"):
+        build.ensure(broken)
+    assert broken.stamp.read_text().strip() == "started"
+    build.ensure(lane)
+
+
+def test_absent_python_is_a_sentence(lane: build.Lane) -> None:
+    with pytest.raises(build.BuildError, match=r"needs Python 3\.99.*apt-get install python3\.99"):
+        build.ensure(dataclasses.replace(lane, python="3.99"))
+
+
+def test_found_python_is_of_the_version_asked_for_and_no_environment() -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = build.find_python(version)
+    assert python is not None
+    code = "import sys; print('%d.%d' % sys.version_info[:2], sys.prefix == sys.base_prefix)"
+    answer = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.split() == [version, "True"]
+
+
+def test_missing_libraries_name_their_debian_packages() -> None:
+    missing = build.missing_libraries(LDD)
+    assert missing == ["libX11.so.6", "libxkbcommon.so.0"]
+    advice = build.library_advice(missing)
+    assert "apt-get install libx11-6 libxkbcommon0" in advice
+    assert "libodd.so.9" in build.library_advice(["libodd.so.9"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ldd and Debian's package names are Linux's")
+def test_every_system_library_of_blender_has_a_package() -> None:
+    folder = build.bpy_folder(build.MAIN)
+    module = next(folder.glob("__init__*.so"))
+    answer = subprocess.run(["ldd", module], capture_output=True, text=True)
+    system = {words[0] for words in map(str.split, answer.stdout.splitlines()) if len(words) > 2}
+    bundled = {path.name for path in folder.rglob("*.so*")}
+    windowing = {
+        name for name in system - bundled if name.startswith(("libX", "libxkb", "libGL", "libSM", "libICE"))
+    }
+    indirect = {"libXau.so.6", "libXdmcp.so.6", "libGLdispatch.so.0"}  # come with those that link to them
+    assert windowing - indirect <= build.DEBIAN_PACKAGES.keys()
+
+
+def test_time_limit_ends_a_program(capfd: pytest.CaptureFixture[str]) -> None:
+    assert build.run(sys.executable, "-c", "import time; time.sleep(60)", limit=0.5) == 124
+    assert "still running" in capfd.readouterr().err
+
+
+def test_requirements_are_pinned_and_name_no_host() -> None:
+    for path in [*ROOT.glob("requirements*.txt"), ROOT / "constraints.txt"]:
+        lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+        assert lines
+        for line in lines:
+            assert line.count("==") == 1, f"{path.name}: {line}"
+            assert not line.startswith("-"), f"{path.name}: {line}"
+
+
+def test_package_holds_the_extension_and_nothing_else(tmp_path: Path) -> None:
+    target = build.package(tmp_path)
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+    assert target.name == f"{manifest['id']}-{manifest['version']}.zip"
+    with zipfile.ZipFile(target) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names} == set(build.STAGED)
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".whl"))]
+    assert {"engine/serve.py", "engine/motion/rigs/mixamo.json", "dposer_blender/client.py"} <= set(names)
+
+
+def test_unknown_command_is_refused() -> None:
+    answer = subprocess.run([sys.executable, ROOT / "build.py", "paint"], capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert "paint" in answer.stderr
