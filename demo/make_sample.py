@@ -157,7 +157,7 @@ def _blend(first: Rotation, second: Rotation, weight: np.ndarray) -> Rotation:
     return first * Rotation.from_rotvec(weight[:, None] * step)
 
 
-def _positions(rotations: np.ndarray) -> np.ndarray:
+def joint_positions(rotations: np.ndarray) -> np.ndarray:
     """(T, J, 3) joint positions in centimetres with the hips at the origin, from (T, J, 4) WXYZ."""
     turned: list[Rotation] = []
     places: list[np.ndarray] = []
@@ -172,7 +172,7 @@ def _positions(rotations: np.ndarray) -> np.ndarray:
 
 def _path(rotations: np.ndarray) -> np.ndarray:
     """(T, 3) displacement of the hips in centimetres that keeps the standing foot where it is."""
-    at = _positions(rotations)
+    at = joint_positions(rotations)
     feet = at[:, [NAMES.index(f"{side}{part}") for side in ("Left", "Right") for part in ("Foot", "ToeBase")]]
     feet = feet - np.array([[0.0, 5.8, 0.0], [0.0, 0.0, 0.0]] * 2)  # heel under the ankle
     lowest = feet[:, :, 1].argmin(axis=1)
