@@ -38,6 +38,7 @@ POSITION_LEVELS = np.concatenate([[0.0], np.geomspace(0.0002, 0.1, 32)])
 CORRELATED_EVIDENCE = 3.0  # nats, median over joints, before correlated noise is believed
 FILL_DEGREES = 1.0  # measurement noise assumed while filling; less makes the equations stiff, not better
 REFINEMENTS = 2
+GAP_DRIFT, GAP_LIMIT = np.deg2rad(20.0), np.deg2rad(15.0)  # per second, and at most
 
 Advance = Callable[[int], None]
 
@@ -184,3 +185,23 @@ def smooth(x: np.ndarray, dynamics: Dynamics, noise: Noise, fps: float) -> np.nd
     cover = _cover(x, fps)
     smoother = WienerSmoother(dynamics, noise, cover.length, fps)
     return _blend(continuous(x) if x.shape[-1] == 4 else x, cover, lambda v, _: smoother.smooth(v))
+
+
+def posterior_variance(gaps: Gaps, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:
+    """(T, J) variance of each joint's cleaned log-rotation per coordinate; larger inside gaps, 0 where it is known.
+
+    In a gap the uncertainty grows with the distance to the nearest known sample.
+    """
+    frames, joints = gaps.known.shape
+    variance = np.zeros((frames, joints))
+    if noise.total.any():
+        cover = _cover(gaps.quat, fps)
+        smoothed = WienerSmoother(dynamics, noise, cover.length, fps).posterior_variance
+        variance += smoothed.reshape(joints, 3).mean(axis=1)
+    if not gaps.known.all():
+        time = np.arange(frames)[:, None]
+        before = np.maximum.accumulate(np.where(gaps.known, time, -frames), axis=0)
+        after = np.minimum.accumulate(np.where(gaps.known, time, 2 * frames)[::-1], axis=0)[::-1]
+        seconds = np.minimum(time - before, after - time) / fps
+        variance += np.minimum(GAP_DRIFT * seconds, GAP_LIMIT) ** 2
+    return variance

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inverse problems solved under a diffusion prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.diffusion.denoiser import Estimate, diffuse
+from engine.diffusion.sde import SDE
+
+Denoise = Callable[[Tensor, Tensor], Estimate]
+OnIteration = Callable[[int, int], None]
+
+
+@torch.no_grad()
+def denoised_target(denoise: Denoise, sde: SDE, x: Tensor, t: float, z: Tensor) -> Tensor:
+    """sg[x0_hat(t)] of DPoser's regulariser (Algorithm 1, lines 3-6): one-step denoising of x (B, *event).
+
+    Args:
+        denoise: ``(x_t, t) -> Estimate``.
+        sde: the forward diffusion.
+        x: the current solution.
+        t: the time of this iteration.
+        z: noise, broadcast over x; one row shared by all frames of a clip keeps them consistent in time.
+    """
+    time = torch.full((1,), t, dtype=torch.float32, device=x.device)
+    return denoise(diffuse(sde, x.float(), time, z.float()), time).x0.to(x.dtype)
+
+
+def proximal(
+    denoise: Denoise,
+    sde: SDE,
+    start: Tensor,
+    variance: Tensor,
+    times: np.ndarray,
+    weight: float,
+    generator: torch.Generator,
+    on_iteration: OnIteration | None = None,
+) -> Tensor:
+    """DPoser's optimisation (Algorithm 1) where the task's loss is quadratic, each step solved exactly.
+
+    Minimises |x - start|^2 / variance + weight (alpha / sigma)^2 |x - sg[x0_hat(t)]|^2 at every time in turn; the
+    first term sums up what measurements and time say, the second is L_DPoser weighted by the signal-to-noise ratio.
+
+    Args:
+        start: (B, *event) the solution without the prior.
+        variance: broadcast over start; how uncertain it is.
+        times: the truncated schedule.
+        weight: of the prior.
+        generator: on the CPU, so that a seed gives the same noise on every device.
+        on_iteration: told (done, total); stops by raising.
+    """
+    x = start
+    for i, t in enumerate(times):
+        alpha, sigma = sde.marginal(torch.tensor(float(t)))
+        z = torch.randn(start.shape[1:], generator=generator).to(start.device)
+        target = denoised_target(denoise, sde, x, float(t), z)
+        precision = weight * float(alpha / sigma) ** 2
+        x = (start + variance * precision * target) / (1.0 + variance * precision)
+        if on_iteration:
+            on_iteration(i + 1, len(times))
+    return x
+
+
+def optimise(
+    variables: list[Tensor],
+    task_loss: Callable[[int], Tensor],
+    to_event: Callable[[], Tensor],
+    denoise: Denoise,
+    sde: SDE,
+    times: np.ndarray,
+    prior_weight: Callable[[int], float],
+    learning_rate: float,
+    generator: torch.Generator,
+    on_iteration: OnIteration | None = None,
+) -> None:
+    """DPoser's optimisation (Algorithm 1) by Adam, all items of the batch at once; changes ``variables`` in place.
+
+    Args:
+        variables: what is solved for; each requires a gradient.
+        task_loss: the task's scalar loss at an iteration, from the variables' present values.
+        to_event: the variables as the prior sees them, (B, *event), differentiable.
+        denoise, sde: the prior.
+        times: one diffusion time per iteration.
+        prior_weight: weight of sum |x - sg[x0_hat]|^2 / B at an iteration.
+        learning_rate: Adam's.
+        generator: on the CPU; noise is drawn per item.
+        on_iteration: told (done, total); stops by raising.
+    """
+    optimiser = torch.optim.Adam(variables, lr=learning_rate)
+    for i, t in enumerate(times):
+        optimiser.zero_grad(set_to_none=True)
+        event = to_event()
+        z = torch.randn(event.shape, generator=generator).to(event.device)
+        target = denoised_target(denoise, sde, event.detach(), float(t), z)
+        regulariser = torch.sum((event - target) ** 2) / len(event)
+        (task_loss(i) + prior_weight(i) * regulariser).backward()
+        optimiser.step()
+        if on_iteration:
+            on_iteration(i + 1, len(times))

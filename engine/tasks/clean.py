@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clean Motion: a noisy clip in, a clean one out, on any rig.
+
+The method ``prior`` works on the SMPL body: samples that are no measurements (spikes, drop-outs) are found and
+filled, the noise of every joint is measured, and the most probable motion is computed from what is known of human
+motion in time (`engine.tasks.temporal`) and of human poses (`engine.tasks.pose_guidance`). The other methods are
+classical filters on each bone's own rotation; they need no humanoid, no weights and no torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.errors import MotionError
+from engine.motion.filters import from_strength, smooth_positions, smooth_rotations
+from engine.motion.joints import JOINTS, PARTS
+from engine.motion.motion import BodyMotion, Motion
+from engine.motion.retarget import to_body, to_rig
+from engine.motion.rigs import RigMap, find_map
+from engine.motion.windows import conjugate, continuous, multiply, quat_to_rotvec, rotvec_to_quat
+from engine.tasks.clean_body import BodyEstimate, clean_poses
+from engine.tasks.locks import meet
+from engine.tasks.steps import OnStep
+
+METHODS = ("prior", "butterworth", "gaussian", "savgol", "median")
+MAX_STRENGTH = 2.0
+
+
+@dataclass(frozen=True)
+class CleanSettings:
+    """What to clean, and how.
+
+    Attributes:
+        method: one of `METHODS`.
+        strength: 0 returns the input bit-equal, 1 takes out the noise that was measured, 2 is the most.
+        frames: half-open range of frame indices to clean; None for all.
+        lock_frames: frame indices that stay bit-equal; the result meets them smoothly.
+        bones: names of bones, body joints or body parts (`PARTS`) to clean; None for all.
+        seed: of the diffusion noise.
+        device: auto, cpu, cuda or mps.
+    """
+
+    method: str = "prior"
+    strength: float = 1.0
+    frames: tuple[int, int] | None = None
+    lock_frames: tuple[int, ...] = ()
+    bones: tuple[str, ...] | None = None
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise MotionError(f"There is no method {self.method!r}; choose one of {', '.join(METHODS)}.")
+        if not 0.0 <= self.strength <= MAX_STRENGTH:
+            raise MotionError(f"The strength must be between 0 and {MAX_STRENGTH:g}, not {self.strength}.")
+
+
+@dataclass(frozen=True)
+class CleanResult:
+    """A cleaned rig.
+
+    Attributes:
+        motion: same skeleton and frames as the input.
+        rotations_changed, translations_changed: (T, J) bool; where False, bit-equal to the input.
+        report: JSON-able figures.
+    """
+
+    motion: Motion
+    rotations_changed: np.ndarray
+    translations_changed: np.ndarray
+    report: dict
+
+
+@dataclass(frozen=True)
+class CleanBodyResult:
+    """A cleaned body: `motion` as the input, and JSON-able figures in `report`."""
+
+    motion: BodyMotion
+    report: dict
+
+
+def clean(
+    motion: Motion,
+    settings: CleanSettings,
+    bone_map: dict[str, str] | None = None,
+    on_step: OnStep | None = None,
+) -> CleanResult:
+    """Clean a rig's animation.
+
+    Args:
+        motion: any skeleton for the filters, a humanoid one for the prior.
+        settings: see `CleanSettings`.
+        bone_map: body joint to bone, where the user chose; else found by name.
+        on_step: told (done, total, stage); stops the work by raising.
+
+    Raises:
+        MappingError: the prior was asked for and the rig's bones cannot be matched.
+        MotionError: settings that do not fit the clip. WeightsError, DeviceError: as named.
+    """
+    begin = time.monotonic()
+    cleaned = _cleaned_frames(len(motion), settings)
+    if settings.strength == 0.0 or not cleaned.any():
+        none = np.zeros(motion.rotations.shape[:2], bool)
+        return CleanResult(motion, none, none.copy(), _report(motion.fps, len(motion), settings, begin))
+    if settings.method != "prior":
+        return _filter_rig(motion, settings, cleaned, begin)
+
+    rig_map = find_map(motion.skeleton, bone_map)
+    before = to_body(motion, rig_map)
+    joints = _chosen_joints(settings, rig_map)
+    _tell(on_step, 0, len(motion), "Reading the motion")
+    after, estimate = _clean_body_arrays(before, settings, cleaned, joints, on_step)
+    edit = to_rig(motion, rig_map, before, after)
+    report = _report(motion.fps, len(motion), settings, begin, estimate, before, after)
+    report["rig"] = rig_map.name
+    return CleanResult(edit.motion, edit.rotations_changed, edit.translations_changed, report)
+
+
+def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | None = None) -> CleanBodyResult:
+    """Clean an animation of the SMPL body, as AMASS files hold it; raises as `clean`."""
+    begin = time.monotonic()
+    cleaned = _cleaned_frames(len(motion), settings)
+    joints = _chosen_joints(settings, None)
+    if settings.strength == 0.0 or not cleaned.any():
+        return CleanBodyResult(motion, _report(motion.fps, len(motion), settings, begin))
+    if settings.method == "prior":
+        after, estimate = _clean_body_arrays(motion, settings, cleaned, joints, on_step)
+        return CleanBodyResult(after, _report(motion.fps, len(motion), settings, begin, estimate, motion, after))
+    quat = rotvec_to_quat(motion.poses)
+    rotations, path = _filtered(quat, motion.transl[:, None], motion.fps, settings, cleaned)
+    after = _keep(motion, rotations, path[:, 0], cleaned, joints)
+    return CleanBodyResult(after, _report(motion.fps, len(motion), settings, begin, None, motion, after))
+
+
+def _clean_body_arrays(
+    before: BodyMotion, settings: CleanSettings, cleaned: np.ndarray, joints: np.ndarray, on_step: OnStep | None
+) -> tuple[BodyMotion, BodyEstimate]:
+    quat = continuous(rotvec_to_quat(before.poses))
+    estimate = clean_poses(quat, before.transl, before.fps, settings.strength, settings.seed, settings.device, on_step)
+    rotations = meet(estimate.quat, quat, ~cleaned, before.fps)
+    path = meet(estimate.transl[:, None], before.transl[:, None], ~cleaned, before.fps)[:, 0]
+    same = (estimate.quat == quat).all(axis=(0, 2))
+    return _keep(before, rotations, path, cleaned, joints & ~same), estimate
+
+
+def _keep(
+    before: BodyMotion, quat: np.ndarray, transl: np.ndarray, cleaned: np.ndarray, joints: np.ndarray
+) -> BodyMotion:
+    """The new rotations and path where they were asked for, the old ones, bit-equal, elsewhere."""
+    chosen = cleaned[:, None] & joints
+    poses = np.where(chosen[..., None], quat_to_rotvec(quat), before.poses)
+    path = np.where((cleaned & joints[0])[:, None], transl, before.transl)
+    return replace(before, poses=poses, transl=path)
+
+
+def _filter_rig(motion: Motion, settings: CleanSettings, cleaned: np.ndarray, begin: float) -> CleanResult:
+    """Filter each bone's own rotation and translation; constant channels and bones not chosen stay as they are."""
+    chosen = _chosen_bones(settings, motion)
+    turning = chosen & (np.ptp(motion.rotations, axis=0) > 0).any(axis=-1)
+    moving = chosen & (np.ptp(motion.translations, axis=0) > 0).any(axis=-1)
+    rotations, translations = motion.rotations.copy(), motion.translations.copy()
+    new_rotations, new_translations = _filtered(
+        motion.rotations[:, turning], motion.translations[:, moving], motion.fps, settings, cleaned
+    )
+    rotations[:, turning], translations[:, moving] = new_rotations, new_translations
+    result = replace(motion, rotations=rotations, translations=translations)
+    return CleanResult(
+        result,
+        (rotations != motion.rotations).any(axis=-1),
+        (translations != motion.translations).any(axis=-1),
+        _report(motion.fps, len(motion), settings, begin),
+    )
+
+
+def _filtered(
+    quat: np.ndarray, path: np.ndarray, fps: float, settings: CleanSettings, cleaned: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (T, J, 4) and positions (T, K, 3) through the chosen filter, meeting what is locked."""
+    chosen = from_strength(settings.method, settings.strength)
+    rotations = smooth_rotations(quat, fps, chosen) if quat.shape[1] else quat
+    positions = smooth_positions(path, fps, chosen) if path.shape[1] else path
+    rotations = meet(rotations, quat, ~cleaned, fps) if quat.shape[1] else quat
+    positions = meet(positions, path, ~cleaned, fps) if path.shape[1] else path
+    return rotations, positions
+
+
+def _cleaned_frames(frames: int, settings: CleanSettings) -> np.ndarray:
+    """(T,) bool, the frames to change."""
+    begin, end = settings.frames or (0, frames)
+    if not 0 <= begin < end <= frames:
+        raise MotionError(f"The frames {begin}:{end} are not in the clip, whose frames are 0:{frames}.")
+    wrong = [f for f in settings.lock_frames if not 0 <= f < frames]
+    if wrong:
+        raise MotionError(f"Frame {wrong[0]} cannot be locked; the clip's frames are 0:{frames}.")
+    chosen = np.zeros(frames, bool)
+    chosen[begin:end] = True
+    chosen[list(settings.lock_frames)] = False
+    return chosen
+
+
+def _chosen_joints(settings: CleanSettings, rig_map: RigMap | None) -> np.ndarray:
+    """(22,) bool, the body joints that the settings name, by bone, joint or part."""
+    if settings.bones is None:
+        return np.ones(len(JOINTS), bool)
+    named: dict[str, set[str]] = {joint: {joint} for joint in JOINTS}
+    named |= {part: set(joints) for part, joints in PARTS.items()}
+    for joint, source in rig_map.sources.items() if rig_map else ():
+        for bone in source.bones[-1:]:
+            named.setdefault(bone, set()).add(joint)
+    chosen: set[str] = set()
+    for name in settings.bones:
+        chosen |= named.get(name, set())
+    if not chosen:
+        raise MotionError(
+            f"None of the chosen bones ({', '.join(settings.bones[:5])}) belongs to the body; choose others."
+        )
+    return np.array([joint in chosen for joint in JOINTS])
+
+
+def _chosen_bones(settings: CleanSettings, motion: Motion) -> np.ndarray:
+    """(J,) bool, the rig's bones that the settings name; body joints and parts need a rig that can be mapped."""
+    skeleton = motion.skeleton
+    if settings.bones is None:
+        return np.ones(len(skeleton), bool)
+    chosen = {name for name in settings.bones if name in skeleton}
+    others = [name for name in settings.bones if name not in skeleton]
+    if others:
+        bones = find_map(skeleton).bones
+        for name in others:
+            joints = PARTS.get(name, (name,))
+            found = [bones[joint] for joint in joints if joint in bones]
+            if not found:
+                raise MotionError(f"There is no bone, joint or body part called {name!r}; correct its name.")
+            chosen |= set(found)
+    return np.array([name in chosen for name in skeleton.names])
+
+
+def _tell(on_step: Callable[[int, int, str], None] | None, done: int, total: int, stage: str) -> None:
+    if on_step:
+        on_step(done, total, stage)
+
+
+def _report(
+    fps: float,
+    frames: int,
+    settings: CleanSettings,
+    begin: float,
+    estimate: BodyEstimate | None = None,
+    before: BodyMotion | None = None,
+    after: BodyMotion | None = None,
+) -> dict:
+    """Figures for the user and for scripts."""
+    report: dict = {
+        "method": settings.method,
+        "strength": settings.strength,
+        "frames": frames,
+        "fps": fps,
+        "seed": settings.seed,
+        "seconds": round(time.monotonic() - begin, 3),
+    }
+    if estimate is not None:
+        report |= estimate.figures()
+    if before is not None and after is not None:
+        report["jitter_before"] = round(jitter(before), 4)
+        report["jitter_after"] = round(jitter(after), 4)
+    return report
+
+
+def jitter(motion: BodyMotion) -> float:
+    """Mean size of the third difference of all joints' rotations, in degrees per frame cubed; 0 under 4 frames."""
+    if len(motion) < 4:
+        return 0.0
+    quat = continuous(rotvec_to_quat(motion.poses))
+    turn = quat_to_rotvec(multiply(conjugate(quat[:-1]), quat[1:]))
+    return float(np.rad2deg(np.linalg.norm(np.diff(turn, n=2, axis=0), axis=-1)).mean())
