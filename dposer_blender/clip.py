@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An armature's animation as plain arrays: what a job keeps between two ticks, and sends to the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import rotations
+
+
+@dataclass
+class Clip:
+    """What an armature's action does on consecutive frames. Holds no reference to Blender's data.
+
+    Attributes:
+        armature, armature_uid: the object's name and its ``session_uid``.
+        action, action_uid, slot: the action, and the slot of it that animates the armature.
+        names: J bones, parents first.
+        parents: (J,) int32, -1 for roots.
+        rest: (J, 4, 4) float64 in armature space.
+        tails: (J, 3) float64 in armature space.
+        scale: metres per unit of armature space.
+        fps: frames per second.
+        frames: (T,) consecutive whole frames.
+        modes: J rotation modes.
+        raw_rotations: (T, J, 4) the rotation channels as they are, in the bone's own mode (Eulers: three).
+        raw_locations: (T, J, 3) likewise.
+        rotations_keyed: (J, 4) which of those channels have an f-curve; locations_keyed: (J, 3).
+        rotations_locked, translations_locked: (J,) bones whose keys must stay.
+        rotations: (T, J, 4) float64 unit quaternions WXYZ, each bone's rotation from rest.
+        translations: (T, J, 3) float64, each bone's displacement in its rest frame, in armature units.
+        locked_by: how many bones are locked, for each reason in words that follow "they".
+        poses: (T, J, 4, 4) float32 evaluated pose matrices, or None where the f-curves say it all.
+        evaluated: how many frames of ``poses`` are filled in.
+    """
+
+    armature: str
+    armature_uid: int
+    action: str
+    action_uid: int
+    slot: str
+    names: tuple[str, ...]
+    parents: np.ndarray
+    rest: np.ndarray
+    tails: np.ndarray
+    scale: float
+    fps: float
+    frames: np.ndarray
+    modes: tuple[str, ...]
+    raw_rotations: np.ndarray
+    raw_locations: np.ndarray
+    rotations_keyed: np.ndarray
+    locations_keyed: np.ndarray
+    rotations_locked: np.ndarray
+    translations_locked: np.ndarray
+    rotations: np.ndarray
+    translations: np.ndarray
+    locked_by: dict[str, int] = field(default_factory=dict)
+    poses: np.ndarray | None = None
+    evaluated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame has been read."""
+        return self.poses is None or self.evaluated == len(self)
+
+    def take_poses(self) -> None:
+        """Derive the local transforms from the evaluated poses, and raw channels for bones without keys."""
+        assert self.poses is not None
+        basis = np.linalg.solve(self._base(self.poses.astype(np.float64)), self.poses)
+        self.rotations = rotations.from_matrices(basis[..., :3, :3])
+        self.translations = np.where(self.translations_locked[:, None], 0.0, basis[..., :3, 3])
+        everywhere = np.ones((len(self), 1), bool)
+        for j, mode in enumerate(self.modes):
+            if not self.rotations_keyed[j].any():
+                count = rotations.channels(mode)[1]
+                raw = self.raw_rotations[:, [j], :count]
+                self.raw_rotations[:, [j], :count] = rotations.to_channels(
+                    self.rotations[:, [j]], mode, raw, everywhere
+                )
+            if not self.locations_keyed[j].any():
+                self.raw_locations[:, j] = self.translations[:, j]
+
+    def posed(self, new_rotations: np.ndarray, new_translations: np.ndarray) -> np.ndarray:
+        """Pose matrices (T, J, 4, 4) with other local transforms, every bone keeping its evaluated scale."""
+        assert self.poses is not None
+        basis = np.linalg.solve(self._base(self.poses.astype(np.float64)), self.poses)
+        turn = rotations.to_matrices(new_rotations) @ np.swapaxes(
+            rotations.to_matrices(self.rotations), -1, -2
+        )
+        basis[..., :3, :3] = turn @ basis[..., :3, :3]
+        basis[..., :3, 3] = new_translations
+        poses = np.empty_like(basis)
+        for j, parent in enumerate(self.parents):
+            above = np.eye(4) if parent < 0 else poses[:, parent] @ np.linalg.inv(self.rest[parent])
+            poses[:, j] = above @ self.rest[j] @ basis[:, j]
+        return poses
+
+    def request(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The parameters and arrays that describe this clip to the engine."""
+        params = {"fps": self.fps, "names": list(self.names), "scale": self.scale, "bone_map": None}
+        arrays = {
+            "parents": self.parents,
+            "rest": self.rest,
+            "tails": self.tails,
+            "rotations": self.rotations,
+            "translations": self.translations,
+        }
+        return params, arrays
+
+    def _base(self, poses: np.ndarray) -> np.ndarray:
+        """Where each bone's local transform starts from (T, J, 4, 4), with Blender's default inheritance."""
+        base = np.broadcast_to(self.rest, poses.shape).copy()
+        child = np.flatnonzero(self.parents >= 0)
+        parent = self.parents[child]
+        base[:, child] = poses[:, parent] @ (np.linalg.inv(self.rest[parent]) @ self.rest[child])
+        return base

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every branch on Blender's version, from 4.2 to 5.2, and nothing else.
+
+4.4 gave actions slots, 5.0 took the curves out of actions without slots and moved a bone's selection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+from bpy.types import Action, AnimData, FCurve, PoseBone
+
+HAS_SLOTS = bpy.app.version >= (4, 4, 0)
+HAS_POSE_SELECTION = bpy.app.version >= (5, 0, 0)
+
+
+def slot_identifier(animation: AnimData) -> str:
+    """Which part of its action animates the owner; empty where it has none, or before slots."""
+    if not HAS_SLOTS or animation.action_slot is None:
+        return ""
+    return str(animation.action_slot.identifier)
+
+
+def curves(animation: AnimData) -> Iterable[FCurve]:
+    """The f-curves with which the assigned action animates the owner."""
+    action = animation.action
+    if action is None:
+        return ()
+    if not HAS_SLOTS:
+        return action.fcurves
+    bag = _channelbag(animation)
+    return () if bag is None else bag.fcurves
+
+
+def new_curve(animation: AnimData, path: str, index: int, group: str) -> FCurve:
+    """Add an f-curve, shown under ``group``, to the assigned action, which animates the owner already."""
+    if not HAS_SLOTS:
+        return animation.action.fcurves.new(path, index=index, action_group=group)
+    bag = _channelbag(animation)
+    if bpy.app.version >= (5, 0, 0):
+        return bag.fcurves.new(path, index=index, group_name=group)
+    curve = bag.fcurves.new(path, index=index)
+    curve.group = bag.groups.get(group) or bag.groups.new(group)
+    return curve
+
+
+def assign(animation: AnimData, action: Action, slot: str) -> None:
+    """Let ``action`` animate the owner through its slot of that identifier."""
+    animation.action = action
+    if HAS_SLOTS:
+        animation.action_slot = action.slots[slot]
+
+
+def is_selected(bone: PoseBone) -> bool:
+    """Whether the user selected this bone in Pose Mode."""
+    return bool(bone.select if HAS_POSE_SELECTION else bone.bone.select)
+
+
+def select(bone: PoseBone, state: bool) -> None:
+    """Select a bone for Pose Mode, or deselect it."""
+    if HAS_POSE_SELECTION:
+        bone.select = state
+    else:
+        bone.bone.select = state
+
+
+def _channelbag(animation: AnimData) -> Any:  # 4.2 has no such class
+    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+
+    return action_get_channelbag_for_slot(animation.action, animation.action_slot)

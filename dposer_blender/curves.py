@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One f-curve: its values on whole frames, and new ones for some of them that leave the rest alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from bpy.types import FCurve
+
+CONSTANT, LINEAR, BEZIER = 0, 1, 2  # Keyframe.interpolation
+GENERATED = 5  # Keyframe.type
+FREE, AUTO, AUTO_CLAMPED = 0, 1, 4  # Keyframe.handle_left_type, handle_right_type
+
+# Keys this near are one key, as in Blender itself.
+_SAME_FRAME = 0.01
+
+# Attributes of a key: NumPy type, numbers per key, and the value of a new key.
+_ATTRIBUTES: dict[str, tuple[type[np.generic], int, float]] = {
+    "co": (np.float32, 2, 0.0),
+    "handle_left": (np.float32, 2, 0.0),
+    "handle_right": (np.float32, 2, 0.0),
+    "handle_left_type": (np.int32, 1, AUTO_CLAMPED),
+    "handle_right_type": (np.int32, 1, AUTO_CLAMPED),
+    "interpolation": (np.int32, 1, LINEAR),
+    "easing": (np.int32, 1, 0),
+    "back": (np.float32, 1, 1.70158),
+    "amplitude": (np.float32, 1, 0.8),
+    "period": (np.float32, 1, 4.1),
+    "type": (np.int32, 1, GENERATED),
+    "select_control_point": (np.bool_, 1, False),
+    "select_left_handle": (np.bool_, 1, False),
+    "select_right_handle": (np.bool_, 1, False),
+}
+_POINTS = ("co", "handle_left", "handle_right")
+_Keys = dict[str, np.ndarray]
+
+
+def is_active(curve: FCurve) -> bool:
+    """Whether the curve has a say in the animation: it and its group are not muted."""
+    return not curve.mute and not (curve.group is not None and curve.group.mute)
+
+
+def is_writable(curve: FCurve) -> bool:
+    """Whether new keys may be set and have the effect they should: no lock, no modifier, no baked samples."""
+    locked = curve.lock or (curve.group is not None and curve.group.lock)
+    modified = any(not modifier.mute for modifier in curve.modifiers)
+    return is_active(curve) and not locked and not modified and not len(curve.sampled_points)
+
+
+def has_values(curve: FCurve) -> bool:
+    """Whether the curve has keys or baked samples."""
+    return bool(len(curve.keyframe_points) or len(curve.sampled_points))
+
+
+def extent(curve: FCurve) -> tuple[float, float]:
+    """The frames of its first and its last key; it has values."""
+    first, last = curve.range()
+    return first, last
+
+
+def sample(curve: FCurve, frames: np.ndarray) -> np.ndarray:
+    """Values (T,) float64 on whole frames (T,): straight from the keys where each frame has one."""
+    points = curve.keyframe_points
+    if len(points) >= len(frames) and not len(curve.modifiers):
+        co = _get(points, "co")
+        index = np.searchsorted(co[:, 0], frames - 1e-4)
+        if index[-1] < len(co) and np.abs(co[index, 0] - frames).max() < 1e-4:
+            return co[index, 1].astype(np.float64)
+    return np.array([curve.evaluate(frame) for frame in frames.tolist()], np.float64)
+
+
+def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> int:
+    """Give the curve new values on some frames, and the old ones on all others.
+
+    Each changed frame gets a key, and so does each frame from there to the nearest keys around, since what lies
+    between two keys depends on both. A key that is there keeps its type, its interpolation and its handles.
+
+    Args:
+        curve: writable; it may have no keys yet.
+        frames: (T,) consecutive whole frames.
+        old, new: (T,) values on them; ``old`` as `sample` gives them.
+        changed: (T,) where ``new`` counts.
+
+    Returns:
+        How many keys were set, the new ones included.
+    """
+    if not changed.any():
+        return 0
+    keys = {name: _get(curve.keyframe_points, name) for name in _ATTRIBUTES}
+    times = keys["co"][:, 0]
+    firsts, lasts = _runs(frames, changed)
+
+    inside = _within(times, firsts, lasts)
+    whole = np.round(times)
+    replaced = inside & (np.abs(times - whole) <= _SAME_FRAME)
+    replaced[1:] &= ~(replaced[:-1] & (whole[1:] == whole[:-1]))
+    held = _frames_to_hold(times[~inside], firsts, lasts, int(frames[0]), int(frames[-1]))
+    added = np.setdiff1d(np.union1d(held, frames[changed]), whole[replaced]).astype(int)
+
+    wanted = np.where(changed, new, old)
+    targets = _values(curve, whole[replaced].astype(int), frames, wanted)
+    fresh = _fresh(added, _values(curve, added, frames, wanted), keys)
+    _keep_slopes(keys, np.flatnonzero(~inside), firsts, lasts)
+    rise = targets - keys["co"][replaced, 1]
+    for name in _POINTS:
+        keys[name][replaced, 1] += rise
+    keys["co"][replaced, 1] = targets
+    kept = ~inside | replaced
+    merged = {name: np.concatenate([keys[name][kept], fresh[name]]) for name in _ATTRIBUTES}
+    order = np.argsort(merged["co"][:, 0], kind="stable")
+    _set(curve, {name: array[order] for name, array in merged.items()})
+    return int(replaced.sum()) + len(added)
+
+
+def _get(points: object, name: str) -> np.ndarray:
+    kind, width, _ = _ATTRIBUTES[name]
+    values = np.empty(len(points) * width, kind)  # type: ignore[arg-type]
+    points.foreach_get(name, values)  # type: ignore[attr-defined]
+    return values.reshape(-1, width) if width > 1 else values
+
+
+def _set(curve: FCurve, keys: _Keys) -> None:
+    points, count = curve.keyframe_points, len(keys["co"])
+    if len(points) != count:
+        points.clear()
+        points.add(count)
+    for name, values in keys.items():
+        points.foreach_set(name, np.ascontiguousarray(values).ravel())
+    curve.update()
+
+
+def _runs(frames: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last frame of each stretch of changed frames."""
+    edges = np.diff(np.concatenate([[0], changed.astype(np.int8), [0]]))
+    return frames[np.flatnonzero(edges == 1)], frames[np.flatnonzero(edges == -1) - 1]
+
+
+def _within(times: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+    """Which times lie in one of the runs."""
+    run = np.searchsorted(firsts, times + _SAME_FRAME, side="right") - 1
+    return (run >= 0) & (times <= lasts[np.maximum(run, 0)] + _SAME_FRAME)
+
+
+def _values(curve: FCurve, at: np.ndarray, frames: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Values on whole frames: the wanted ones, and beyond them what the curve has there."""
+    index = at - int(frames[0])
+    known = (index >= 0) & (index < len(frames))
+    values = np.empty(len(at), np.float32)
+    values[known] = wanted[index[known]]
+    values[~known] = [curve.evaluate(frame) for frame in at[~known].tolist()]
+    return values
+
+
+def _frames_to_hold(
+    times: np.ndarray, firsts: np.ndarray, lasts: np.ndarray, begin: int, end: int
+) -> np.ndarray:
+    """Frames without a key whose value must not move although a run beside them changes.
+
+    ``times`` are the keys outside the runs. Where none lies before or after a run the curve goes on as it
+    will, but a frame between ``begin`` and ``end`` is held.
+    """
+    low = int(min(begin, np.floor(times.min(initial=begin))))
+    high = int(max(end, np.ceil(times.max(initial=end))))
+    hold = np.zeros(high - low + 1, bool)
+    before = np.searchsorted(times, firsts - _SAME_FRAME) - 1
+    after = np.searchsorted(times, lasts + _SAME_FRAME)
+    for first, last, left, right in zip(
+        firsts.tolist(), lasts.tolist(), before.tolist(), after.tolist(), strict=True
+    ):
+        if left >= 0:
+            hold[int(np.floor(times[left] + _SAME_FRAME)) + 1 - low : first - low] = True
+        elif first > begin:
+            hold[first - 1 - low] = True
+        if right < len(times):
+            hold[last + 1 - low : int(np.ceil(times[right] - _SAME_FRAME)) - low] = True
+        elif last < end:
+            hold[last + 1 - low] = True
+    held = low + np.flatnonzero(hold)
+    return held[~_within(held, firsts, lasts)]
+
+
+def _keep_slopes(keys: _Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> None:
+    """Free the automatic handles of the last key before each run and the first after it.
+
+    Automatic handles follow both neighbours, so the untouched side of such a key would bend. ``outside`` are
+    the positions of the keys that lie in no run.
+    """
+    times, count = keys["co"][outside, 0], len(keys["co"])
+    before, after = np.searchsorted(times, firsts) - 1, np.searchsorted(times, lasts)
+    before, after = outside[before[before >= 0]], outside[after[after < len(outside)]]
+    curved = keys["interpolation"] == BEZIER
+    before = before[(before > 0) & curved[before - 1]]
+    after = after[(after < count - 1) & curved[after]]
+    edges = np.union1d(before, after).astype(int)
+    left, right = keys["handle_left_type"], keys["handle_right_type"]
+    edges = edges[np.isin(left[edges], (AUTO, AUTO_CLAMPED)) | np.isin(right[edges], (AUTO, AUTO_CLAMPED))]
+    left[edges] = right[edges] = FREE
+
+
+def _fresh(added: np.ndarray, values: np.ndarray, keys: _Keys) -> _Keys:
+    """New keys; they interpolate as the key before them does, without its easing."""
+    fresh: _Keys = {}
+    for name, (kind, width, default) in _ATTRIBUTES.items():
+        fresh[name] = np.full((len(added), width) if width > 1 else len(added), default, kind)
+    for name in _POINTS:
+        fresh[name][:, 0], fresh[name][:, 1] = added, values
+    if len(keys["co"]):
+        before = np.maximum(np.searchsorted(keys["co"][:, 0], added, side="right") - 1, 0)
+        interpolation = keys["interpolation"][before]
+        fresh["interpolation"][:] = np.where(interpolation <= BEZIER, interpolation, LINEAR)
+    return fresh

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the last cleaning of each armature went, for the panel; gone when Blender quits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the panel shows about an armature.
+
+    Attributes:
+        figures: names and values to show, such as ("Jitter", "-83 %").
+        mapped: how many of the body's joints were found on the rig; 0 where nobody looked.
+        action: the action that was written.
+        problem: why the cleaning failed; empty where it did not.
+    """
+
+    figures: tuple[tuple[str, str], ...] = ()
+    mapped: int = 0
+    action: str = ""
+    problem: str = ""
+
+
+_outcomes: dict[int, Outcome] = {}
+
+
+def remember(uid: int, outcome: Outcome) -> None:
+    """Keep the outcome for the armature of this ``session_uid``, forgetting the oldest of many."""
+    _outcomes.pop(uid, None)
+    _outcomes[uid] = outcome
+    while len(_outcomes) > _KEPT:
+        del _outcomes[next(iter(_outcomes))]
+
+
+def recall(uid: int) -> Outcome | None:
+    """The last outcome for the armature of this ``session_uid``."""
+    return _outcomes.get(uid)
+
+
+def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The figures of an engine's report that an animator reads: those it has, in words."""
+    found: list[tuple[str, str]] = []
+    noise = report.get("noise_deg")
+    if isinstance(noise, dict):
+        noise = sum(noise.values()) / len(noise) if noise else None
+    if isinstance(noise, int | float):
+        found.append(("Noise", f"{noise:.1f}°"))
+    before, after = report.get("jitter_before"), report.get("jitter_after")
+    if before and after is not None:
+        found.append(("Jitter", f"{100 * (after / before - 1):+.0f} %".replace("-", "\N{MINUS SIGN}")))
+    rejected = report.get("rejected")
+    if isinstance(rejected, int | float):
+        found.append(("Rejected", f"{100 * rejected:.1f} %"))
+    return tuple(found)

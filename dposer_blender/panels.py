@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The DPoser tab in the 3D view's sidebar."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bpy.types import Context, Object, Panel, UILayout
+
+from . import armature, jobs, outcomes, session
+
+
+class _Sidebar:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "DPoser"
+
+
+class DPOSER_PT_main(_Sidebar, Panel):
+    """The one button, and what it did."""
+
+    bl_idname = "DPOSER_PT_main"
+    bl_label = "DPoser"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        ob = armature.find(context)
+        refusal = armature.refusal(ob)
+        outcome = outcomes.recall(ob.session_uid) if ob is not None else None
+        if refusal:
+            _wrap(layout, context, refusal, "INFO")
+        else:
+            _subject(layout, ob, outcome)
+        layout.separator(factor=0.5)
+
+        job = jobs.current()
+        column = layout.column()
+        if job is None:
+            row = column.row()
+            row.scale_y = 1.8
+            row.operator("dposer.clean_motion", icon="BRUSH_DATA")
+        else:
+            row = column.row(align=True)
+            row.scale_y = 1.8
+            row.progress(factor=job.fraction, text=job.text, type="BAR")
+            row.operator("dposer.cancel", text="", icon="CANCEL")
+        column.separator(factor=0.5)
+        column.prop(context.scene.dposer, "strength", slider=True)
+
+        if outcome is not None and job is None and not refusal:
+            _result(layout, context, outcome)
+
+
+class DPOSER_PT_options(_Sidebar, Panel):
+    """What seldom needs a change."""
+
+    bl_idname = "DPOSER_PT_options"
+    bl_parent_id = "DPOSER_PT_main"
+    bl_label = "Options"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout, settings = self.layout, context.scene.dposer
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column()
+        column.prop(settings, "method")
+        column.prop(settings, "frames")
+        column.separator(factor=0.5)
+        column.prop(settings, "selected_only")
+        column.prop(settings, "seed")
+
+
+class DPOSER_PT_engine(_Sidebar, Panel):
+    """The process behind the button."""
+
+    bl_idname = "DPOSER_PT_engine"
+    bl_parent_id = "DPOSER_PT_main"
+    bl_label = "Engine"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        process, info = session.running(), session.checked
+        column = layout.column(align=True)
+        column.label(
+            text="Running" if process is not None else "Starts when it is needed",
+            icon="CHECKMARK" if process is not None else "SLEEP",
+        )
+        if process is not None and info is not None:
+            for label, value in (
+                ("Python", info["python"]),
+                ("PyTorch", info["torch"] or "missing"),
+                ("Devices", ", ".join(info["devices"])),
+                ("Weights", ", ".join(info["weights"]) or "missing"),
+            ):
+                _pair(column, label, value)
+        column.separator()
+        column.operator("dposer.check_engine", icon="VIEWZOOM")
+        column.operator("dposer.restart_engine", icon="FILE_REFRESH")
+
+
+def _subject(layout: UILayout, ob: Object, outcome: outcomes.Outcome | None) -> None:
+    """What would be cleaned."""
+    column = layout.column(align=True)
+    row = column.row()
+    row.label(text=ob.name, icon="ARMATURE_DATA")
+    right = row.row()
+    right.alignment = "RIGHT"
+    mapped = outcome.mapped if outcome is not None else 0
+    right.active = False
+    right.label(text=f"{mapped} of 22 joints" if mapped else f"{len(ob.data.bones)} bones")
+    column.label(text=ob.animation_data.action.name, icon="ACTION")
+
+
+def _result(layout: UILayout, context: Context, outcome: outcomes.Outcome) -> None:
+    if outcome.problem:
+        _wrap(layout, context, outcome.problem, "ERROR")
+    elif outcome.figures:
+        column = layout.box().column(align=True)
+        for label, value in outcome.figures:
+            _pair(column, label, value)
+
+
+def _pair(column: UILayout, label: str, value: str) -> None:
+    row = column.split(factor=0.5)
+    left = row.row()
+    left.active = False
+    left.label(text=label)
+    right = row.row()
+    right.alignment = "RIGHT"
+    right.label(text=value)
+
+
+def _wrap(layout: UILayout, context: Context, text: str, icon: str) -> None:
+    """A sentence over as many lines as the sidebar's width asks for; Blender does not break labels."""
+    width = max(12, int(context.region.width / context.preferences.system.ui_scale / 7.2) - 6)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    line = ""
+    lines: list[str] = []
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    for number, content in enumerate([*lines, line]):
+        column.label(text=content, icon=icon if number == 0 else "BLANK1")
+
+
+CLASSES = (DPOSER_PT_main, DPOSER_PT_options, DPOSER_PT_engine)

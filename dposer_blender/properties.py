@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a cleaning: on the scene for the panel, and on the operator for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty
+from bpy.types import PropertyGroup, Scene
+
+METHODS = (
+    (
+        "prior",
+        "Pose Prior",
+        "Learned from real motion: removes noise, jumps and drop-outs; needs a humanoid rig",
+    ),
+    ("butterworth", "Butterworth", "Low-pass filter, the usual choice of studios; works on any rig"),
+    ("gaussian", "Gaussian", "Weighted average over neighbouring frames; works on any rig"),
+    (
+        "savgol",
+        "Savitzky-Golay",
+        "Polynomial through neighbouring frames, which keeps peaks; works on any rig",
+    ),
+    ("median", "Median", "Removes jumps and leaves the rest almost as it is; works on any rig"),
+)
+RANGES = (
+    ("ACTION", "Action", "Every frame of the action"),
+    ("SCENE", "Scene", "The part of the action inside the scene's frame range"),
+    ("PREVIEW", "Preview", "The part of the action inside the preview range"),
+)
+
+
+def clean_properties(**options: Any) -> dict[str, Any]:
+    """Annotations of the settings of a cleaning; ``options`` go to every one of them."""
+    return {
+        "method": EnumProperty(
+            name="Method", description="How the motion is cleaned", items=METHODS, default="prior", **options
+        ),
+        "strength": FloatProperty(
+            name="Strength",
+            description="How much is removed: 0 changes nothing, 1 as much as the clip needs, 2 twice that",
+            min=0.0,
+            max=2.0,
+            default=1.0,
+            precision=2,
+            step=5,
+            subtype="FACTOR",
+            **options,
+        ),
+        "frames": EnumProperty(
+            name="Range", description="Frames that may change", items=RANGES, default="ACTION", **options
+        ),
+        "selected_only": BoolProperty(
+            name="Selected Bones Only",
+            description="Change only the bones that are selected in Pose Mode",
+            default=False,
+            **options,
+        ),
+        "seed": IntProperty(
+            name="Seed",
+            description="Start of the random numbers: the same seed gives the same result",
+            min=0,
+            max=2**31 - 1,
+            default=0,
+            **options,
+        ),
+    }
+
+
+class DPoserSettings(PropertyGroup):
+    """Settings of the panel, kept in the scene."""
+
+    __annotations__ = clean_properties()
+
+
+def register() -> None:
+    """Give each scene its settings."""
+    Scene.dposer = PointerProperty(
+        type=DPoserSettings, name="DPoser", description="Settings of the DPoser panel"
+    )
+
+
+def unregister() -> None:
+    """Take the settings back."""
+    del bpy.types.Scene.dposer
+
+
+CLASSES = (DPoserSettings,)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which bones of an armature follow their own keys and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bpy.types import Constraint, Object, PoseBone
+
+# These shape what a bone's own keys say; the others replace it.
+_LIMITS = {"LIMIT_ROTATION", "LIMIT_LOCATION", "LIMIT_SCALE", "LIMIT_DISTANCE", "MAINTAIN_VOLUME", "FLOOR"}
+_POSE_CHANNELS = ("location", "rotation_quaternion", "rotation_axis_angle", "rotation_euler", "scale")
+
+
+def path(bone: PoseBone, channel: str) -> str:
+    """The data path of a bone's channel, relative to the object."""
+    return f"{bone.path_from_id()}.{channel}"
+
+
+def is_pose_path(data_path: str) -> bool:
+    """Whether a data path names a bone's location, rotation or scale."""
+    return data_path.startswith("pose.bones[") and data_path.endswith(tuple(f".{c}" for c in _POSE_CHANNELS))
+
+
+def has_strips(ob: Object) -> bool:
+    """Whether NLA strips take part in the object's animation."""
+    animation = ob.animation_data
+    tracks = animation.nla_tracks if animation is not None and animation.use_nla else ()
+    return any(not track.mute and any(not strip.mute for strip in track.strips) for track in tracks)
+
+
+def driven_paths(ob: Object) -> set[str]:
+    """Data paths under the object's pose that drivers write."""
+    animation = ob.animation_data
+    drivers = animation.drivers if animation is not None else ()
+    return {
+        curve.data_path for curve in drivers if not curve.mute and curve.data_path.startswith("pose.bones[")
+    }
+
+
+def constrained_bones(ob: Object) -> set[str]:
+    """Names of the bones that constraints move, the chains of inverse kinematics included."""
+    names: set[str] = set()
+    for bone in ob.pose.bones:
+        for constraint in _active(bone):
+            if constraint.type in {"IK", "SPLINE_IK"}:
+                names.update(link.name for link in _chain(bone, constraint))
+            elif constraint.type not in _LIMITS:
+                names.add(bone.name)
+    return names
+
+
+def inherits_by_default(bone: PoseBone) -> bool:
+    """Whether a bone follows its parent in location, rotation and scale, as new bones do."""
+    rest = bone.bone
+    return rest.parent is None or (
+        rest.use_inherit_rotation
+        and rest.inherit_scale == "FULL"
+        and rest.use_local_location
+        and not rest.use_relative_parent
+    )
+
+
+def speaks_for_itself(ob: Object) -> bool:
+    """Whether the f-curves of the action alone, with default inheritance, give the pose."""
+    return not (
+        has_strips(ob)
+        or driven_paths(ob)
+        or any(any(_active(bone)) or not inherits_by_default(bone) for bone in ob.pose.bones)
+    )
+
+
+def _active(bone: PoseBone) -> Iterator[Constraint]:
+    return (c for c in bone.constraints if not c.mute and c.is_valid and c.influence > 0)
+
+
+def _chain(bone: PoseBone, constraint: Constraint) -> list[PoseBone]:
+    """The bones an IK constraint moves, from its owner upwards; a count of zero means up to the root."""
+    chain = [bone, *bone.parent_recursive]
+    if constraint.type == "IK" and not constraint.use_tail:
+        chain = chain[1:]
+    return chain[: constraint.chain_count or None]

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bone's rotation channels to unit quaternions and back, for whole animations at once.
+
+Conventions are Blender's: quaternions are WXYZ, an axis-angle is (angle, x, y, z), and an Euler of order
+"XYZ" turns about X first and about Z last, each about the fixed axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+QUATERNION = "QUATERNION"
+AXIS_ANGLE = "AXIS_ANGLE"
+# The f-curve property of a rotation mode and the number of its channels; every other mode is an Euler order.
+PROPERTIES = {QUATERNION: ("rotation_quaternion", 4), AXIS_ANGLE: ("rotation_axis_angle", 4)}
+EULER = ("rotation_euler", 3)
+
+_EPSILON = 1e-12
+_Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def channels(mode: str) -> tuple[str, int]:
+    """The property that holds the rotation of a bone in this mode, and how many channels it has."""
+    return PROPERTIES.get(mode, EULER)
+
+
+def to_quaternions(values: np.ndarray, mode: str) -> np.ndarray:
+    """Channel values (..., C) of a rotation mode as unit quaternions (..., 4); zeros give the identity."""
+    values = np.asarray(values, np.float64)
+    if mode == QUATERNION:
+        return _normalise(values, (1.0, 0.0, 0.0, 0.0))
+    if mode == AXIS_ANGLE:
+        length = np.linalg.norm(values[..., 1:], axis=-1, keepdims=True)
+        axis = np.divide(values[..., 1:], length, out=np.zeros_like(values[..., 1:]), where=length > _EPSILON)
+        half = np.where(length > _EPSILON, values[..., :1], 0.0) / 2
+        return np.concatenate([np.cos(half), np.sin(half) * axis], axis=-1)
+    turns = np.zeros((3, *values.shape[:-1], 4))
+    for i in range(3):
+        turns[i, ..., 0] = np.cos(values[..., i] / 2)
+        turns[i, ..., 1 + i] = np.sin(values[..., i] / 2)
+    first, second, third, _ = _axes(mode)
+    return _multiply(turns[third], _multiply(turns[second], turns[first]))
+
+
+def to_channels(quaternions: np.ndarray, mode: str, raw: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """The channel values that show new rotations, continuous in time.
+
+    One rotation has many values (q and -q, two Eulers and their full turns); each frame takes those
+    nearest to the frame before it, so that nothing spins between two keys.
+
+    Args:
+        quaternions: (T, B, 4) unit, the new rotations of B bones that share the mode.
+        mode: the rotation mode.
+        raw: (T, B, C) the channels as they are.
+        changed: (T, B) where the new rotations count.
+
+    Returns:
+        (T, B, C): bit-equal to ``raw`` where not changed.
+    """
+    result = np.array(raw, np.float64)
+    candidates, nearest = _candidates(quaternions, mode)
+    for frame in np.flatnonzero(changed.any(axis=1)):
+        before = result[max(frame - 1, 0)]
+        result[frame] = np.where(changed[frame, :, None], nearest(candidates[frame], before), result[frame])
+    return result
+
+
+def from_matrices(matrices: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) of the rotations in (..., 3, 3), whose columns may be scaled.
+
+    Shepperd (1978): of the four ways to begin, the one whose divisor is largest.
+    """
+    m = (
+        matrices * np.where(np.linalg.det(matrices) < 0, -1.0, 1.0)[..., None, None]
+    )  # mirrored: as Blender does
+    m = m / np.maximum(np.linalg.norm(m, axis=-2, keepdims=True), _EPSILON)
+    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    squares = np.stack([1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz], axis=-1)
+    wx, wy, wz = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    xy, xz, yz = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
+    rows = np.stack(
+        [
+            np.stack([squares[..., 0], wx, wy, wz], axis=-1),
+            np.stack([wx, squares[..., 1], xy, xz], axis=-1),
+            np.stack([wy, xy, squares[..., 2], yz], axis=-1),
+            np.stack([wz, xz, yz, squares[..., 3]], axis=-1),
+        ],
+        axis=-2,
+    )
+    best = squares.argmax(axis=-1)[..., None, None]
+    return _normalise(np.take_along_axis(rows, best, axis=-2)[..., 0, :], (1.0, 0.0, 0.0, 0.0))
+
+
+def to_matrices(quaternions: np.ndarray) -> np.ndarray:
+    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
+    w, x, y, z = np.moveaxis(quaternions, -1, 0)
+    return np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=-1),
+            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], axis=-1),
+            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1),
+        ],
+        axis=-2,
+    )
+
+
+def _candidates(quaternions: np.ndarray, mode: str) -> tuple[np.ndarray, _Nearest]:
+    """Values that show the rotations, and the function that picks among them and their equals."""
+    if mode == QUATERNION:
+        return quaternions, _nearest_quaternion
+    if mode == AXIS_ANGLE:
+        return _to_axis_angle(quaternions), _nearest_axis_angle
+    return _to_euler(quaternions, mode), _nearest_euler
+
+
+def _normalise(values: np.ndarray, default: tuple[float, ...]) -> np.ndarray:
+    length = np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.where(length > _EPSILON, values / np.maximum(length, _EPSILON), default)
+
+
+def _multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The Hamilton product: ``b`` first, then ``a``."""
+    scalar = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(axis=-1, keepdims=True)
+    vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + np.cross(a[..., 1:], b[..., 1:])
+    return np.concatenate([scalar, vector], axis=-1)
+
+
+def _axes(order: str) -> tuple[int, int, int, float]:
+    """First, second and third axis of an Euler order, and +1 where they are a cyclic permutation, else -1."""
+    first, second, third = ("XYZ".index(letter) for letter in order)
+    return first, second, third, 1.0 if (second - first) % 3 == 1 else -1.0
+
+
+def _to_euler(quaternions: np.ndarray, order: str) -> np.ndarray:
+    """Both Eulers (..., 2, 3) of each rotation, by axis X, Y, Z; at gimbal lock the last angle is zero.
+
+    With R = R_third R_second R_first and parity s, R[third, first] = -s sin(b); the rest follows row by row.
+    """
+    i, j, k, s = _axes(order)
+    m = to_matrices(quaternions)
+    cosine = np.hypot(m[..., i, i], m[..., j, i])
+    locked = cosine < 1e-6
+    first = np.where(
+        locked, np.arctan2(-s * m[..., j, k], m[..., j, j]), np.arctan2(s * m[..., k, j], m[..., k, k])
+    )
+    second = np.arctan2(-s * m[..., k, i], cosine)
+    third = np.where(locked, 0.0, np.arctan2(s * m[..., j, i], m[..., i, i]))
+    result = np.empty((*first.shape, 2, 3))
+    result[..., 0, i], result[..., 0, j], result[..., 0, k] = first, second, third
+    result[..., 1, i], result[..., 1, j], result[..., 1, k] = first + np.pi, np.pi - second, third + np.pi
+    return result
+
+
+def _to_axis_angle(quaternions: np.ndarray) -> np.ndarray:
+    """(angle, axis) (..., 4); the axis is zero where there is no rotation."""
+    length = np.linalg.norm(quaternions[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(length, quaternions[..., :1])
+    axis = np.divide(
+        quaternions[..., 1:], length, out=np.zeros_like(quaternions[..., 1:]), where=length > 1e-9
+    )
+    return np.concatenate([angle, axis], axis=-1)
+
+
+def _nearest_quaternion(values: np.ndarray, before: np.ndarray) -> np.ndarray:
+    return np.where((values * before).sum(axis=-1, keepdims=True) < 0, -values, values)
+
+
+def _nearest_euler(both: np.ndarray, before: np.ndarray) -> np.ndarray:
+    both = _nearest_turn(both, before[:, None, :])
+    distance = np.square(both - before[:, None, :]).sum(axis=-1)
+    return np.where((distance[:, 0] <= distance[:, 1])[:, None], both[:, 0], both[:, 1])
+
+
+def _nearest_axis_angle(values: np.ndarray, before: np.ndarray) -> np.ndarray:
+    none = ~values[:, 1:].any(axis=-1, keepdims=True)
+    axis = np.where(none, before[:, 1:], values[:, 1:])
+    sign = np.where((axis * before[:, 1:]).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
+    return np.concatenate([_nearest_turn(sign * values[:, :1], before[:, :1]), sign * axis], axis=-1)
+
+
+def _nearest_turn(angles: np.ndarray, before: np.ndarray) -> np.ndarray:
+    return angles + 2 * np.pi * np.round((before - angles) / (2 * np.pi))
