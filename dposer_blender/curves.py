@@ -71,7 +71,7 @@ def sample(curve: FCurve, frames: np.ndarray) -> np.ndarray:
 def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> int:
     """Give the curve new values on some frames, and the old ones on all others.
 
-    Each changed frame gets a key, and so does each frame from there to the nearest keys around, since what lies
+    Each changed frame gets a key, and so does each frame from there to the nearest keys around, as what lies
     between two keys depends on both. A key that is there keeps its type, its interpolation and its handles.
 
     Args:

@@ -27,11 +27,11 @@ _CANCELLED = "Cancelled; nothing was changed."
 
 @dataclass(frozen=True)
 class Done:
-    """How a job ended: the sentence to report, at which level, and whether Blender's data changed."""
+    """How a job ended: the sentence to report, its level, and whether it did what it is for."""
 
     sentence: str
     level: str = "INFO"
-    changed: bool = False
+    finished: bool = True
 
 
 class Task(Protocol):
@@ -240,7 +240,7 @@ class JobOperator:
     def _succeed(self, context: Context, done: Done) -> set[str]:
         self._end(context)
         self.report({done.level}, done.sentence)  # type: ignore[attr-defined]
-        return {"FINISHED"} if done.changed else {"CANCELLED"}
+        return {"FINISHED"} if done.finished else {"CANCELLED"}
 
     def _fail(self, context: Context, error: EngineError) -> set[str]:
         self._end(context)

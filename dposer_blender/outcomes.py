@@ -45,15 +45,15 @@ def recall(uid: int) -> Outcome | None:
 def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """The figures of an engine's report that an animator reads: those it has, in words."""
     found: list[tuple[str, str]] = []
-    noise = report.get("noise_deg")
-    if isinstance(noise, dict):
-        noise = sum(noise.values()) / len(noise) if noise else None
-    if isinstance(noise, int | float):
+    noise = report.get("noise_deg_median")
+    if noise is not None:
         found.append(("Noise", f"{noise:.1f}°"))
     before, after = report.get("jitter_before"), report.get("jitter_after")
     if before and after is not None:
         found.append(("Jitter", f"{100 * (after / before - 1):+.0f} %".replace("-", "\N{MINUS SIGN}")))
     rejected = report.get("rejected")
-    if isinstance(rejected, int | float):
+    if rejected is not None:
         found.append(("Rejected", f"{100 * rejected:.1f} %"))
+    if "seconds" in report:
+        found.append(("Time", f"{report['seconds']:.1f} s"))
     return tuple(found)

@@ -64,11 +64,11 @@ class CleanTask:
         name = written.action if written is not None else ""
         outcomes.remember(self.clip.armature_uid, outcomes.Outcome(figures, mapped, name))
         if written is None:
-            return Done(f"{self.clip.action} needs no cleaning; nothing was changed.")
+            return Done(f"{self.clip.action} needs no cleaning; nothing was changed.", finished=False)
         details = ", ".join(f"{label.lower()} {value}" for label, value in figures)
         left = "".join(f"; {count} bones {why} and were left" for why, count in self.clip.locked_by.items())
         sentence = f"Cleaned {written.bones} bones of {self.clip.armature} to {written.action}"
-        return Done(f"{sentence}{f' ({details})' if details else ''}{left}.", changed=True)
+        return Done(f"{sentence}{f' ({details})' if details else ''}{left}.")
 
 
 class DPOSER_OT_clean_motion(JobOperator, Operator):
