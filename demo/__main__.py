@@ -185,9 +185,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description="Clean a clip in headless Blender.")
     parser.add_argument("--extension", type=Path, required=True, help="the extension's zip")
     parser.add_argument("clip", type=Path, nargs="?", default=HERE / "sample.bvh", help="a BVH file")
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "out", help="folder for the results; emptied first"
+    )
     options = parser.parse_args()
     started = time.monotonic()
-    folder = HERE / "out"
+    folder = options.out.resolve()
     try:
         report = demo(options.extension.resolve(), options.clip.resolve(), folder)
     except EngineError as error:

@@ -18,11 +18,11 @@ import numpy as np
 from demo.scene import AFTER, BEFORE, Studio
 
 FILM_SIZE = (560, 380)
-FILM_WIDTH = 3.4  # metres across the picture
+FILM_WIDTH = 3.2  # metres across the picture
 FILM_SAMPLES = 4
-APART = 0.75  # metres from the middle to each figure
+APART = 0.72  # metres from the middle to each figure
 STRIP_SIZE = (1680, 580)
-STRIP_SAMPLES = 12
+STRIP_SAMPLES = 8
 EYE_LEVEL = 1.0  # metres
 ELEVATION = 0.12  # radians
 

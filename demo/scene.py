@@ -17,7 +17,10 @@ Colour = tuple[float, float, float]
 
 BEFORE: Colour = (0.85, 0.22, 0.05)
 AFTER: Colour = (0.03, 0.24, 0.62)
-BACKDROP: Colour = (0.80, 0.82, 0.85)
+SKY: Colour = (0.80, 0.82, 0.85)
+BACKDROP: Colour = (0.86, 0.90, 0.96)
+TILES: tuple[Colour, Colour] = ((0.60, 0.63, 0.67), (0.71, 0.74, 0.78))
+HAZE = (0.5, 14.0)  # metres behind the camera's target at which the tiles begin to fade and are gone
 LENS = 85.0  # mm
 SENSOR = 36.0  # mm, Blender's own
 
@@ -30,7 +33,7 @@ class Studio:
         self._scene = bpy.context.scene
         self._configure(width, height, samples)
         self._add_lights()
-        self._add_floor()
+        self._haze = self._add_floor()
         camera = bpy.data.cameras.new("Camera")
         camera.lens = LENS
         self._camera = bpy.data.objects.new("Camera", camera)
@@ -70,9 +73,12 @@ class Studio:
             width: metres across the picture at the target.
             elevation: radians above the horizon.
         """
-        offset = Vector((0.0, -math.cos(elevation), math.sin(elevation))) * (width * LENS / SENSOR)
-        self._camera.location = Vector(target) + offset
+        distance = width * LENS / SENSOR
+        direction = Vector((0.0, -math.cos(elevation), math.sin(elevation)))
+        self._camera.location = Vector(target) + distance * direction
         self._camera.rotation_euler = (math.pi / 2 - elevation, 0.0, 0.0)
+        for name, behind in zip(("From Min", "From Max"), HAZE, strict=True):
+            self._haze.inputs[name].default_value = distance + behind
 
     def photograph(self, path: Path) -> None:
         """Render to a PNG file."""
@@ -101,8 +107,7 @@ class Studio:
         world = bpy.data.worlds.new("World")
         self._scene.world = world
         world.use_nodes = True
-        world.node_tree.nodes["Background"].inputs["Color"].default_value = (*BACKDROP, 1.0)
-        world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.75
+        self._mix_by_camera(world.node_tree)
         sun = bpy.data.lights.new("Key", "SUN")
         sun.energy = 2.6
         sun.angle = math.radians(9.0)
@@ -110,24 +115,44 @@ class Studio:
         key.rotation_euler = (math.radians(42.0), math.radians(8.0), math.radians(-38.0))
         self._scene.collection.objects.link(key)
 
-    def _add_floor(self) -> None:
-        """A pale floor with a one-metre grid, so that travel and sliding feet are seen."""
+    def _add_floor(self) -> bpy.types.Node:
+        """A pale tiled floor, to show travel and sliding feet; returns the node that lets it fade."""
         size = 60.0
         mesh = bpy.data.meshes.new("Floor")
         mesh.from_pydata(
             [(-size, -size, 0), (size, -size, 0), (size, size, 0), (-size, size, 0)], [], [(0, 1, 2, 3)]
         )
-        material = self._material("Floor", BACKDROP, roughness=0.9)
+        material = self._material("Floor", TILES[0], roughness=0.9)
         nodes, links = material.node_tree.nodes, material.node_tree.links
-        place = nodes.new("ShaderNodeTexCoord")
-        tiles = nodes.new("ShaderNodeTexChecker")
+        place, view = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeCameraData")
+        tiles, haze = nodes.new("ShaderNodeTexChecker"), nodes.new("ShaderNodeMapRange")
+        blend = nodes.new("ShaderNodeMixRGB")
         tiles.inputs["Scale"].default_value = 2.0
-        tiles.inputs["Color1"].default_value = (0.62, 0.65, 0.69, 1.0)
-        tiles.inputs["Color2"].default_value = (0.72, 0.75, 0.79, 1.0)
+        for number, colour in enumerate(TILES, start=1):
+            tiles.inputs[f"Color{number}"].default_value = (*colour, 1.0)
+        blend.inputs["Color2"].default_value = (*TILES[1], 1.0)
         links.new(place.outputs["Object"], tiles.inputs["Vector"])
-        links.new(tiles.outputs["Color"], nodes["Principled BSDF"].inputs["Base Color"])
+        links.new(view.outputs["View Distance"], haze.inputs["Value"])
+        links.new(haze.outputs["Result"], blend.inputs["Fac"])
+        links.new(tiles.outputs["Color"], blend.inputs["Color1"])
+        links.new(blend.outputs["Color"], nodes["Principled BSDF"].inputs["Base Color"])
         mesh.materials.append(material)
         self._scene.collection.objects.link(bpy.data.objects.new("Floor", mesh))
+        return haze
+
+    @staticmethod
+    def _mix_by_camera(tree: bpy.types.NodeTree) -> None:
+        """Light from everywhere, and a backdrop as bright as the floor where the camera looks past it."""
+        nodes, links = tree.nodes, tree.links
+        light, backdrop = nodes["Background"], nodes.new("ShaderNodeBackground")
+        light.inputs["Color"].default_value = (*SKY, 1.0)
+        light.inputs["Strength"].default_value = 0.75
+        backdrop.inputs["Color"].default_value = (*BACKDROP, 1.0)
+        rays, mix = nodes.new("ShaderNodeLightPath"), nodes.new("ShaderNodeMixShader")
+        links.new(rays.outputs["Is Camera Ray"], mix.inputs[0])
+        links.new(light.outputs["Background"], mix.inputs[1])
+        links.new(backdrop.outputs["Background"], mix.inputs[2])
+        links.new(mix.outputs["Shader"], nodes["World Output"].inputs["Surface"])
 
     @staticmethod
     def _material(name: str, colour: Colour, roughness: float) -> bpy.types.Material:
