@@ -14,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-import addon_utils
 import bpy
 import numpy as np
 
@@ -25,6 +24,8 @@ from engine.motion.motion import Motion
 
 def install(extension: Path) -> None:
     """Install and enable the extension's zip as the preferences' "Install from Disk" does."""
+    import addon_utils  # on the path only once bpy is loaded
+
     addon_utils.enable("bl_pkg")
     bpy.ops.extensions.package_install_files(
         filepath=str(extension), repo="user_default", enable_on_install=True
