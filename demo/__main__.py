@@ -70,7 +70,7 @@ def blender(module: str, *arguments: Path, log: Path, counted: bool = False, **e
     if counted:
         print()
     if process.wait() != 0:
-        raise DemoError(f"Blender stopped in {module} ({last}); its messages are in {log}.")
+        raise DemoError(f"{last} (Blender stopped in {module}; its messages are in {log}.)")
 
 
 def read_body(path: Path) -> BodyMotion:

@@ -55,7 +55,10 @@ def main(extension: Path, source: Path, folder: Path) -> None:
     armature = rig.build(source.stem, clip.motion)
     before = rig.read(armature, clip.motion.skeleton, len(clip.motion))
     started = time.monotonic()
-    bpy.ops.dposer.clean_motion()
+    try:
+        bpy.ops.dposer.clean_motion()
+    except RuntimeError as error:  # the operator's report
+        sys.exit(str(error).removeprefix("Error: ").strip())
     seconds = time.monotonic() - started
     motion = cleaned_motion(armature, clip, before)
     bvh.write(folder / f"{source.stem}_clean.bvh", clip, motion)
