@@ -85,7 +85,7 @@ class DPOSER_PT_engine(_Sidebar, Panel):
         column = layout.column(align=True)
         column.label(
             text="Running" if process is not None else "Starts when it is needed",
-            icon="CHECKMARK" if process is not None else "SLEEP",
+            icon="CHECKMARK" if process is not None else "PAUSE",
         )
         if process is not None and info is not None:
             for label, value in (
@@ -102,15 +102,20 @@ class DPOSER_PT_engine(_Sidebar, Panel):
 
 def _subject(layout: UILayout, ob: Object, outcome: outcomes.Outcome | None) -> None:
     """What would be cleaned."""
-    column = layout.column(align=True)
-    row = column.row()
-    row.label(text=ob.name, icon="ARMATURE_DATA")
-    right = row.row()
-    right.alignment = "RIGHT"
     mapped = outcome.mapped if outcome is not None else 0
-    right.active = False
-    right.label(text=f"{mapped} of 22 joints" if mapped else f"{len(ob.data.bones)} bones")
-    column.label(text=ob.animation_data.action.name, icon="ACTION")
+    action = ob.animation_data.action
+    first, last = action.frame_range
+    column = layout.column(align=True)
+    for name, icon, detail in (
+        (ob.name, "ARMATURE_DATA", f"{mapped} of 22 joints" if mapped else f"{len(ob.data.bones)} bones"),
+        (action.name, "ACTION", f"{first:.0f}\N{EN DASH}{last:.0f}"),
+    ):
+        row = column.row()
+        row.label(text=name, icon=icon)
+        right = row.row()
+        right.alignment = "RIGHT"
+        right.active = False
+        right.label(text=detail)
 
 
 def _result(layout: UILayout, context: Context, outcome: outcomes.Outcome) -> None:

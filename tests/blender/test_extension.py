@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -85,3 +86,11 @@ def test_blender_finds_the_manifest_valid() -> None:
     tool = Path(bpy.utils.system_resource("SCRIPTS"), "addons_core", "bl_pkg", "cli", "blender_ext.py")
     done = subprocess.run([sys.executable, str(tool), "validate", str(ROOT)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_blender_has_every_icon() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dposer_blender").rglob("*.py"))
+    texts = re.findall(r"icon=([^\n]*)", sources)
+    wanted = {name for text in texts for name in re.findall(r'"([A-Z_0-9]+)"', text)}
+    icons = bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys()
+    assert wanted and wanted <= set(icons), wanted - set(icons)
