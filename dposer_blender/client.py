@@ -97,7 +97,7 @@ class EngineProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         self._next_id = _HELLO
-        self._jobs: set[int] = set()
+        self._jobs: dict[int, _Request] = {}
         self._cancelled: set[int] = set()
         self._requests: _Requests = queue.SimpleQueue()
         self._answers: _Answers = queue.SimpleQueue()
@@ -162,11 +162,12 @@ class EngineProcess:
         Raises:
             EngineStopped: the engine does not run.
         """
-        if not self.alive:
+        if not self.alive and not self._revive():
             raise self._stopped()
         self._next_id += 1
-        self._jobs.add(self._next_id)
-        self._requests.put(({"op": op, "id": self._next_id, "params": params}, arrays or {}))
+        request = {"op": op, "id": self._next_id, "params": params}, arrays or {}
+        self._jobs[self._next_id] = request
+        self._requests.put(request)
         return self._next_id
 
     def cancel(self, job: int) -> None:
@@ -186,7 +187,9 @@ class EngineProcess:
         while not self._answers.empty():
             answer = self._answers.get()
             if answer is None:
-                self._answers.put(None)  # The next call says so again, and this one first what came before.
+                if self._revive():
+                    continue
+                self._answers.put(None)  # This call first tells what came before, the next one this.
                 if messages:
                     return messages
                 raise self._stopped()
@@ -199,6 +202,23 @@ class EngineProcess:
             if message is not None:
                 messages.append(message)
         return messages
+
+    def _revive(self) -> bool:
+        """Start anew if the engine ended to get out of a cancelled job, and ask again for what it owes."""
+        if self._process is None or self._ended() != protocol.EXIT_STUCK:
+            return False
+        jobs, cancelled, unread = self._jobs.copy(), self._cancelled.copy(), self._answers
+        self.restart()
+        self._jobs, self._cancelled = jobs, cancelled
+        while not unread.empty():
+            if (answer := unread.get()) is not None:
+                self._answers.put(answer)
+        for job, request in jobs.items():
+            if job in cancelled:
+                self._answers.put(({"id": job, "type": "error", "kind": "Cancelled", "message": ""}, {}))
+            else:
+                self._requests.put(request)
+        return True
 
     def kill(self) -> None:
         """End the process, running jobs included, without a further message; harmless where none runs."""
@@ -265,7 +285,7 @@ class EngineProcess:
             fields, arrays = {"kind": "Cancelled", "message": "Cancelled; nothing was changed."}, {}
             kind = "error"
         if kind != "progress":
-            self._jobs.discard(job)
+            del self._jobs[job]
             self._cancelled.discard(job)
         return Message(job, kind, arrays=arrays, **fields)
 
@@ -283,11 +303,9 @@ class EngineProcess:
         process = self._process
         if process is None:
             return EngineStopped("The engine is not running; start it again.")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.2)  # Its pipe closes a moment before it ends.
+        status = self._ended()
         self._jobs.clear()
         self._cancelled.clear()
-        status = process.poll()
         _end(process)
         if self.info is None:
             return self._not_started(f"exit status {status}")
@@ -295,6 +313,13 @@ class EngineProcess:
         return EngineStopped(
             f"The engine stopped unexpectedly ({cause}); restart it, and see {self.log} for more."
         )
+
+    def _ended(self) -> int | None:
+        """Exit status of a process whose pipe has closed, which happens a moment before it ends."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=0.2)
+        return None
 
     def _not_started(self, cause: object) -> EngineStopped:
         return EngineStopped(

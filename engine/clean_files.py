@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from engine.tasks.clean import METHODS, CleanSettings, clean, clean_body
 
 import engine
 from engine.errors import FileError, MotionError
@@ -21,6 +18,7 @@ from engine.motion import amass, bvh
 from engine.motion.files import read_bytes, replacing
 from engine.motion.motion import BodyMotion
 from engine.progress import Progress
+from engine.tasks.clean import MAX_STRENGTH, METHODS, CleanSettings, clean, clean_body
 
 Span = tuple[int | None, int | None]
 
@@ -210,8 +208,8 @@ def _summary(entries: list[dict[str, Any]], failed: list[str], seconds: float) -
 
 def _strength(text: str) -> float:
     value = float(text)
-    if not (math.isfinite(value) and 0 <= value <= 2):
-        raise argparse.ArgumentTypeError("must be from 0 to 2")
+    if not 0 <= value <= MAX_STRENGTH:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {MAX_STRENGTH:g}")
     return value
 
 

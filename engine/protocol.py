@@ -22,7 +22,9 @@ A request, and the answers to it::
     {"id": n, "type": "error", "kind": "MotionError", "message": "a sentence"}    once and last
 
 ``cancel`` names its victim in ``params``, ``{"job": n}``, and has no answer of its own: the job ends with an
-error of kind ``Cancelled``. An error whose id is null concerns the pipe itself, and the engine ends after it.
+error of kind ``Cancelled``. An engine whose task then does not stop ends itself with `EXIT_STUCK`; requests
+still in its queue are to be sent to the next one. An error whose id is null concerns the pipe itself, and the
+engine ends after it.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ VERSION = 1
 MAGIC = b"DPSR"
 MAX_HEADER = 1 << 20
 MAX_PAYLOAD = 2 << 30
+EXIT_STUCK = 3
 DTYPES = {
     name: np.dtype(name).newbyteorder("<") for name in ("uint8", "int32", "int64", "float32", "float64")
 }

@@ -13,8 +13,8 @@ from engine.errors import MappingError, MotionError, ProtocolError
 from engine.motion.motion import Motion
 from engine.motion.skeleton import Skeleton
 from engine.protocol import Arrays, Header
+from engine.tasks.steps import OnStep
 
-OnStep = Callable[[int, int, str], None]
 Answer = tuple[Header, Arrays]
 
 
@@ -36,9 +36,8 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         ProtocolError: a parameter or array is missing or unknown.
         EngineError: as the task does.
     """
-    from engine.tasks.clean import CleanSettings, clean
-
     from engine.motion.rigs import find_map
+    from engine.tasks.clean import CleanSettings, clean
 
     motion = _motion(params, arrays)
     bone_map = params.get("bone_map")

@@ -33,6 +33,7 @@ from engine.protocol import Arrays, Header
 from engine.requests import TASKS
 
 PROGRESS_INTERVAL = 0.1  # seconds
+LEAVE_LIMIT = 1.0  # seconds a task has to stop when it is cancelled
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 
@@ -85,8 +86,11 @@ class Server:
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         self._source, self._sink = source, sink
         self._queue: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # of the two below: a job's last answer and its removal are one step
+        self._lock = (
+            threading.Lock()
+        )  # of the pipe and the jobs: a last answer and a job's removal are one step
         self._open: dict[int, Job] = {}
+        self._running: Job | None = None
         self._broken = False
         self._torch: Future[Header] = Future()
 
@@ -147,25 +151,39 @@ class Server:
         self._torch.set_result(_torch_state())
 
     def _cancel(self, number: object) -> None:
-        """End a job for its owner now; the worker leaves it at its next step."""
+        """End a job for its owner now; the worker leaves it at its next step, or the process ends."""
         with self._lock:
             job = self._open.get(number) if isinstance(number, int) else None
         if job is not None:
             job.cancelled.set()
             self._finish(job, _failure(Cancelled("Cancelled; nothing was changed.")))
+            threading.Timer(LEAVE_LIMIT, self._end_if_stuck, [job]).start()
+
+    def _end_if_stuck(self, job: Job) -> None:
+        with self._lock:  # Nobody is in the middle of a message.
+            if self._running is job:
+                print(
+                    "A cancelled task did not stop, so the engine ends with it.", file=sys.stderr, flush=True
+                )
+                os._exit(protocol.EXIT_STUCK)
 
     def _work(self) -> None:
         while True:
             self._compute(self._queue.get())
 
     def _compute(self, job: Job) -> None:
-        if job.cancelled.is_set():
-            return
+        with self._lock:
+            if job.cancelled.is_set():
+                return
+            self._running = job
         try:
             result, arrays = TASKS[job.op](job.params, job.arrays, partial(self._step, job))
             self._finish(job, {"type": "result", "result": result}, arrays)
         except BaseException as error:  # Even SystemExit: it must not end the thread of the jobs to come.
             self._finish(job, _failure(explain(error, "the log")))
+        finally:
+            with self._lock:
+                self._running = None
 
     def _step(self, job: Job, done: int, total: int, stage: str) -> None:
         """Pass progress on, ten times a second at most, and leave the job if it was cancelled."""

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine.motion import bvh
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRA_TASKS = Path(__file__).resolve().parent / "extra_tasks"
@@ -133,6 +134,24 @@ def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
     assert not running.busy
 
 
+@pytest.mark.parametrize("pause", [0.0, 1.5])
+def test_cancel_of_a_task_that_does_not_stop_then_the_next_job_works(running: Any, pause: float) -> None:
+    stuck = running.info["pid"]
+    job = running.request("deaf", {"seconds": 60})
+    time.sleep(0.3)
+    running.cancel(job)
+    if not pause:
+        assert until(running)[-1].kind == "Cancelled"
+    time.sleep(pause)  # Where nobody looks meanwhile, nothing of what was said is lost.
+    following = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(5)})
+    if pause:
+        assert until(running)[-1].job == job
+    last = until(running)[-1]
+    assert (last.job, last.type, last.arrays["a"].sum()) == (following, "result", 5)
+    until(running, lambda: running.info)
+    assert running.info["pid"] != stuck
+
+
 def test_a_late_result_of_a_cancelled_job_is_discarded(running: Any) -> None:
     job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(3)})
     time.sleep(0.5)  # The result lies in the pipe, unread, when the user cancels.
@@ -197,6 +216,36 @@ def test_a_stopped_engine_blocks_nothing_and_can_be_killed(running: Any) -> None
     running.restart()
     running.request("nap", {"steps": 1, "seconds": 0})
     assert until(running)[-1].type == "result"
+
+
+def test_a_real_clip_is_cancelled_in_mid_job_and_then_cleaned(running: Any) -> None:
+    pytest.importorskip("torch")
+    motion = bvh.read(ROOT / "demo" / "sample.bvh").motion
+    skeleton = motion.skeleton
+    params = {
+        "fps": motion.fps, "names": list(skeleton.names), "scale": skeleton.scale, "bone_map": None,
+        "settings": {"method": "prior", "device": "cpu"},
+    }  # fmt: skip
+    arrays = {
+        "parents": np.array(skeleton.parents, "int32"), "rest": skeleton.rest, "tails": skeleton.tails,
+        "rotations": motion.rotations, "translations": motion.translations,
+    }  # fmt: skip
+    long = arrays | {key: np.tile(arrays[key], (100, 1, 1)) for key in ("rotations", "translations")}
+    job = running.request("clean", params, long)
+    time.sleep(1.5)
+    assert not any(message.last for message in running.poll())
+    begin = time.monotonic()
+    running.cancel(job)
+    assert until(running)[-1].kind == "Cancelled"
+    assert time.monotonic() - begin < 0.5
+    job = running.request("clean", params, arrays)
+    *steps, last = until(running, seconds=60)
+    assert last.job == job and last.type == "result", last.message
+    assert steps and steps[-1].done <= steps[-1].total
+    assert last.arrays["rotations"].shape == motion.rotations.shape
+    assert last.arrays["rotations_changed"].any()
+    assert last.result["map"]["left_knee"] in skeleton.names
+    assert last.result["report"]["method"] == "prior"
 
 
 def test_restart_in_mid_job_forgets_the_job(running: Any) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine.tasks.clean import CleanSettings, clean
 
 from engine import protocol, requests
 from engine.errors import EngineError, MotionError, ProtocolError
 from engine.motion.motion import Motion
 from engine.motion.skeleton import Skeleton
+from engine.tasks.clean import CleanSettings, clean
 
 FRAMES = 50
 NAMES = ("root", "mid", "tip")

@@ -140,6 +140,19 @@ def test_cancel_is_answered_at_once_and_the_next_job_runs(
     assert server.last() == {"id": 3, "type": "result", "result": {"slept": 1}}
 
 
+def test_a_cancelled_task_that_does_not_stop_takes_the_engine_with_it(server: Engine) -> None:
+    server.ask(1, "deaf", seconds=60)
+    server.ask(2, "deaf", seconds=60)
+    time.sleep(0.4)
+    server.ask(9, "cancel", job=2)  # It waits its turn, and its end ends nothing.
+    assert server.last()["id"] == 2
+    time.sleep(1.3)
+    assert server.process.poll() is None
+    server.ask(9, "cancel", job=1)
+    assert server.last()["kind"] == "Cancelled"
+    assert server.process.wait(2.0) == protocol.EXIT_STUCK
+
+
 def test_stray_prints_go_to_the_log(server: Engine) -> None:
     server.ask(1, "chatter")
     assert server.last() == {"id": 1, "type": "result", "result": {"stdin": ""}}

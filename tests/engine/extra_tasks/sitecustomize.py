@@ -12,7 +12,8 @@ import time
 
 from engine.errors import MotionError
 from engine.protocol import Arrays, Header
-from engine.requests import TASKS, Answer, OnStep
+from engine.requests import TASKS, Answer
+from engine.tasks.steps import OnStep
 
 
 def nap(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
