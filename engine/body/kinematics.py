@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 
@@ -26,9 +27,7 @@ def kinematic_levels(parents: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     depth = [0]
     for parent in parents[1:]:
         depth.append(depth[parent] + 1)
-    return tuple(
-        tuple(j for j, d in enumerate(depth) if d == level) for level in range(max(depth) + 1)
-    )
+    return tuple(tuple(j for j, d in enumerate(depth) if d == level) for level in range(max(depth) + 1))
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class _Plan:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # a plan first made under inference_mode could not serve autograd later
 def _plan(parents: tuple[int, ...], device: torch.device) -> _Plan:
     levels = kinematic_levels(parents)
     order = [j for level in levels for j in level]
@@ -61,7 +61,7 @@ def _plan(parents: tuple[int, ...], device: torch.device) -> _Plan:
         ancestors[j] += ancestors[parent]
     above = [
         torch.tensor([upper.index(parents[j]) for j in level], device=device)
-        for upper, level in zip(levels, levels[1:], strict=False)
+        for upper, level in pairwise(levels)
     ]
     return _Plan(
         order=torch.tensor(order, device=device),
@@ -81,8 +81,12 @@ def forward_kinematics(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Joint positions and global rotations from local rotations (Loper et al. 2015, SMPL, eq. 3 and 4).
 
-    ``globals[j] = globals[parent] @ rotmats[j]`` and ``joints[j] = joints[parent] + globals[parent] @ offsets[j]``;
-    the root is at ``transl`` and the root's own offset is not used. Differentiable with respect to all three inputs.
+    ::
+
+        globals[j] = globals[parent] @ rotmats[j]
+        joints[j] = joints[parent] + globals[parent] @ offsets[j]
+
+    The root is at ``transl``; its own offset is not used. Differentiable with respect to all three inputs.
 
     Args:
         rotmats: (..., J, 3, 3) local rotation matrices, index 0 the root's orientation.
@@ -106,8 +110,8 @@ def forward_kinematics(
     plan = _plan(tuple(parents), rotmats.device)
     offsets, transl = offsets.to(rotmats), transl.to(rotmats)
 
-    # Frames go last: every step is then an elementwise product over long contiguous rows, which for 3x3 matrices
-    # is three times as fast as batched matrix multiplication, forwards and backwards.
+    # Frames go last: every step is then an elementwise product over long contiguous rows, which for 3x3
+    # matrices is three times as fast as batched matrix multiplication, forwards and backwards.
     local = rotmats.expand(*batch, count, 3, 3).reshape(-1, count, 3, 3).permute(1, 2, 3, 0)
     local = local.index_select(0, plan.order)
     levels = list(local.split(plan.sizes))
