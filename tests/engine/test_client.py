@@ -238,11 +238,12 @@ def test_a_real_clip_is_cancelled_in_mid_job_and_then_cleaned(running: Any) -> N
     running.cancel(job)
     assert until(running)[-1].kind == "Cancelled"
     assert time.monotonic() - begin < 0.5
-    job = running.request("clean", params, arrays)
+    short = arrays | {key: arrays[key][:64] for key in ("rotations", "translations")}
+    job = running.request("clean", params, short)
     *steps, last = until(running, seconds=60)
     assert last.job == job and last.type == "result", last.message
     assert steps and steps[-1].done <= steps[-1].total
-    assert last.arrays["rotations"].shape == motion.rotations.shape
+    assert last.arrays["rotations"].shape == short["rotations"].shape
     assert last.arrays["rotations_changed"].any()
     assert last.result["map"]["left_knee"] in skeleton.names
     assert last.result["report"]["method"] == "prior"
