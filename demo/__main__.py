@@ -66,11 +66,16 @@ def blender(module: str, *arguments: Path, log: Path, counted: bool = False, **e
             record.write(line)
             last = line.strip() or last
             if counted and line.startswith("frame "):
-                print(f"\r   {line.strip()}", end="", flush=True)
-    if counted:
-        print()
+                _show_count(*map(int, line.split()[1::2]))
     if process.wait() != 0:
         raise DemoError(f"{last} (Blender stopped in {module}; its messages are in {log}.)")
+
+
+def _show_count(done: int, total: int) -> None:
+    if sys.stdout.isatty():
+        print(f"\r   frame {done} of {total}", end="\n" if done == total else "", flush=True)
+    elif done % 16 == 0 or done == total:
+        print(f"   frame {done} of {total}", flush=True)
 
 
 def read_body(path: Path) -> BodyMotion:
@@ -102,7 +107,7 @@ def _bodies(
     """Skinned vertices for `demo.render`: Z up, walking towards the camera, on the floor."""
     mannequin = body.bundled()
     frames = np.union1d(film, stills)
-    to_studio = Rotation.from_euler("XZ", (np.pi / 2, QUARTER_VIEW - _facing(after.poses)))
+    to_studio = Rotation.from_euler("xz", (np.pi / 2, QUARTER_VIEW - _facing(after.poses)))
     scale = np.linalg.norm(mannequin.offsets[4]) / np.linalg.norm(after.offsets[4])
 
     def skin(motion: BodyMotion) -> np.ndarray:

@@ -78,7 +78,7 @@ def _shared_palette(pictures: Sequence[Image.Image]) -> Image.Image:
     sheet = Image.new("RGB", (sample[0].width, sample[0].height * len(sample)))
     for number, picture in enumerate(sample):
         sheet.paste(picture, (0, number * picture.height))
-    return sheet.quantize(colors=128)
+    return sheet.quantize(colors=256)
 
 
 def plot(accelerations: dict[str, np.ndarray], fps: float, target: Path) -> None:
