@@ -103,7 +103,8 @@ def _wheels(python: str) -> tuple[Path, ...]:
 def _log() -> Path:
     """The file of the engine's standard error, where Blender wants a user's data."""
     try:
-        folder = bpy.utils.extension_path_user(ROOT_PACKAGE, create=True)
-    except ValueError:  # not installed as an extension
-        folder = bpy.app.tempdir or tempfile.gettempdir()
-    return Path(folder, "engine.log")
+        folder = Path(bpy.utils.extension_path_user(ROOT_PACKAGE, create=True))
+    except ValueError:  # not installed as an extension; Blender's own temporary folder goes with each file
+        folder = Path(tempfile.gettempdir(), "dposer")
+        folder.mkdir(exist_ok=True)
+    return folder / "engine.log"

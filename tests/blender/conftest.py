@@ -142,25 +142,48 @@ def mixamo() -> Any:
     return ob
 
 
+def _walk(joint: str, phase: float) -> Any:
+    """A joint's rotation from the T-pose in Blender's axes (x left, z up), at a phase of a walking cycle."""
+    from mathutils import Quaternion
+
+    across, back, up = (1, 0, 0), (0, 1, 0), (0, 0, 1)
+    side = 1.0 if joint.startswith("left") else -1.0
+    swing = side * np.sin(phase)
+    turns: dict[str, list[tuple[tuple[int, int, int], float]]] = {
+        "pelvis": [(up, 5 * np.sin(phase))],
+        "hip": [(across, -25 * swing - 5)],
+        "knee": [(across, 25 + 20 * side * np.sin(phase + 2.2))],
+        "ankle": [(across, -8 * swing)],
+        "spine1": [(up, -3 * np.sin(phase))],
+        "spine3": [(up, -4 * np.sin(phase)), (across, 3 + np.sin(2 * phase))],
+        "neck": [(across, -4 + np.sin(2 * phase))],
+        "shoulder": [(across, 20 * swing), (back, 68 * side)],
+        "elbow": [(up, -side * (25 + 10 * np.sin(phase)))],
+    }
+    result = Quaternion()
+    for axis, degrees in turns.get(joint.removeprefix("left_").removeprefix("right_"), []):
+        result = result @ Quaternion(axis, np.radians(degrees))
+    return result
+
+
 def animate(
     ob: Any, count: int = 48, noise: float = 3.0, seed: int = 0, modes: tuple[str, ...] = MODES[:1]
 ) -> Any:
-    """Key every bone on frames 1 to ``count``: slow swings, white noise of so many degrees, a walking root.
+    """Key every bone on frames 1 to ``count``: a walk with white noise of so many degrees about each axis.
 
     Returns the action. Bone number j has the rotation mode ``modes[j % len(modes)]``.
     """
     from mathutils import Euler, Vector
 
     random = np.random.default_rng(seed)
+    joints = {name: row[0] for row in BODY for name in (row[0], f"mixamorig:{row[1]}")}
     for j, bone in enumerate(ob.pose.bones):
         bone.rotation_mode = modes[j % len(modes)]
-        swing, phase = random.uniform(0.05, 0.35, 3), random.uniform(0, 2 * np.pi, 3)
+        rest, joint = bone.bone.matrix_local.to_quaternion(), joints.get(bone.name, "")
         before = None
         for frame in range(1, count + 1):
-            angles = swing * np.sin(2 * np.pi * frame / 40 + phase) + np.radians(noise) * random.normal(
-                size=3
-            )
-            quaternion = Euler(angles).to_quaternion()
+            shake = Euler(np.radians(noise) * random.normal(size=3)).to_quaternion()
+            quaternion = rest.inverted() @ _walk(joint, 2 * np.pi * frame / 36) @ rest @ shake
             if bone.rotation_mode == "QUATERNION":
                 if before is not None and before.dot(quaternion) < 0:
                     quaternion.negate()
@@ -171,14 +194,13 @@ def animate(
                 bone.rotation_axis_angle = (angle, *axis)
                 bone.keyframe_insert("rotation_axis_angle", frame=frame)
             else:
-                before = quaternion.to_euler(
-                    bone.rotation_mode, before or Euler((0, 0, 0), bone.rotation_mode)
-                )
-                bone.rotation_euler = before
+                start = Euler((0, 0, 0), bone.rotation_mode)
+                bone.rotation_euler = before = quaternion.to_euler(bone.rotation_mode, before or start)
                 bone.keyframe_insert("rotation_euler", frame=frame)
             if bone.parent is None:
-                step = 0.02 * frame / ob.scale[0] + random.normal(scale=0.003 / ob.scale[0])
-                bone.location = Vector((0, step, 0))
+                jump = random.normal(scale=0.001 * noise, size=3)
+                path = Vector((jump[0], -0.04 * frame + jump[1], jump[2])) / ob.scale[0]
+                bone.location = rest.inverted() @ path
                 bone.keyframe_insert("location", frame=frame)
     action = ob.animation_data.action
     action.name = "walk"
