@@ -18,7 +18,15 @@ from engine.motion import amass, bvh
 from engine.motion.files import read_bytes, replacing
 from engine.motion.motion import BodyMotion
 from engine.progress import Progress
-from engine.tasks.clean import MAX_STRENGTH, METHODS, CleanSettings, clean, clean_body
+from engine.tasks.clean import (
+    MAX_STRENGTH,
+    METHODS,
+    CleanBodyResult,
+    CleanResult,
+    CleanSettings,
+    clean,
+    clean_body,
+)
 
 Span = tuple[int | None, int | None]
 
@@ -148,6 +156,7 @@ def _clean_clip(
     frames = len(content.motion)
     settings = _settings(args, frames)
     progress = Progress(label, frames, sys.stderr)
+    result: CleanResult | CleanBodyResult
     try:
         if isinstance(content.motion, BodyMotion):
             result = clean_body(content.motion, settings, progress.step)
