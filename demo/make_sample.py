@@ -105,7 +105,9 @@ def _angles(time: np.ndarray) -> dict[str, Rotation]:
     waving = _window(time, WAVE, 0.6)
     phase = (time - WALK[0]) / STRIDE
     breath = np.sin(2 * np.pi * 0.28 * time)
+    sway = np.sin(2 * np.pi * 0.43 * time + 1.0)
     swing = np.cos(2 * np.pi * phase)  # +1: left leg in front
+    lift = np.sin(2 * np.pi * phase)
     double = np.cos(4 * np.pi * phase)
     zero = np.zeros_like(time)
 
@@ -115,13 +117,13 @@ def _angles(time: np.ndarray) -> dict[str, Rotation]:
         )
 
     pose = {
-        "Hips": euler(
-            "YXZ", -5.0 * swing * walking, 2.0 * walking, 3.0 * np.sin(2 * np.pi * phase) * walking
-        ),
+        "Hips": euler("YXZ", sway - 5.0 * swing * walking, 2.0 * walking, 0.6 * sway + 3.0 * lift * walking),
         "Spine": euler("YXZ", 3.0 * swing * walking, 1.5 + 0.6 * breath, zero),
         "Spine1": euler("YXZ", 4.0 * swing * walking, 1.0 + 0.8 * breath, -2.0 * waving),
         "Spine2": euler("YXZ", 4.0 * swing * walking, -0.8 * breath, -2.0 * waving),
-        "Neck": euler("YXZ", -3.0 * swing * walking - 6.0 * waving, 2.0 - 0.5 * double * walking, zero),
+        "Neck": euler(
+            "YXZ", -3.0 * swing * walking - 6.0 * waving, 2.0 - 0.5 * double * walking, -0.6 * sway
+        ),
         "Head": euler("YXZ", -2.0 * swing * walking - 8.0 * waving, -4.0 + 2.0 * breath, 4.0 * waving),
     }
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
@@ -137,7 +139,7 @@ def _angles(time: np.ndarray) -> dict[str, Rotation]:
 
         arm_swing = sign * 21.0 * swing * walking - 4.0 * walking
         elbow = 14.0 + walking * (10.0 - sign * 9.0 * swing)
-        lowered = euler("XYZ", arm_swing, zero, -sign * (68.0 + 0.8 * breath))
+        lowered = euler("XYZ", arm_swing + 1.2 * sway, zero, -sign * (68.0 + 1.5 * breath))
         pose[f"{side}Shoulder"] = euler("Z", -sign * (4.0 - 0.6 * breath))
         pose[f"{side}Arm"] = lowered
         pose[f"{side}ForeArm"] = euler("XY", 12.0 * np.ones_like(time), -sign * elbow)
@@ -225,17 +227,14 @@ def capture(motion: Motion, seed: int = SEED) -> Motion:
             angle * axis / np.linalg.norm(axis)
         )
 
-    rotations = motion.rotations.copy()
-    first, last = (round(second * FPS) for second in LOST_ARM)
-    for part in ("Shoulder", "Arm", "ForeArm", "Hand"):
-        rotations[first:last, NAMES.index(f"Left{part}")] = motion.rotations[
-            first, NAMES.index(f"Left{part}")
-        ]
-    turned = Rotation.from_quat(np.roll(rotations, -1, axis=-1).reshape(-1, 4))
+    turned = Rotation.from_quat(np.roll(motion.rotations, -1, axis=-1).reshape(-1, 4))
     turned = turned * Rotation.from_rotvec(noise.reshape(-1, 3))
+    rotations = np.roll(turned.as_quat(), 1, axis=-1).reshape(motion.rotations.shape)
+    first, last = (round(second * FPS) for second in LOST_ARM)
+    for bone in (NAMES.index(f"Left{part}") for part in ("Shoulder", "Arm", "ForeArm", "Hand")):
+        rotations[first:last, bone] = rotations[first, bone]
     translations = motion.translations.copy()
     translations[:, 0] += 0.7 * random.normal(size=(frames, 3))
-    rotations = np.roll(turned.as_quat(), 1, axis=-1).reshape(rotations.shape)
     return Motion(motion.skeleton, rotations, translations, motion.fps)
 
 
