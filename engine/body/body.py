@@ -86,7 +86,7 @@ class Body:
 def fit_betas(betas: np.ndarray | None, count: int) -> np.ndarray:
     """Shape coefficients (count,) float64 of a model that has `count`.
 
-    Coefficients are principal components, the largest first: those that the model lacks are left out, those not
+    They belong to principal components, the largest first: those that the model lacks are left out, those not
     given are zero, None is the mean shape.
 
     Raises:
@@ -94,5 +94,5 @@ def fit_betas(betas: np.ndarray | None, count: int) -> np.ndarray:
     """
     given = np.zeros(0) if betas is None else np.asarray(betas, dtype=np.float64)
     if given.ndim != 1 or not np.isfinite(given).all():
-        raise ValueError(f"Shape coefficients must be a vector of finite numbers, not of shape {given.shape}.")
+        raise ValueError(f"Shape coefficients must be one row of finite numbers, not {given!r}.")
     return np.pad(given[:count], (0, max(0, count - len(given))))

@@ -50,8 +50,8 @@ class MannequinSkin:
     """Linear blend skinning as one matrix product.
 
     With hands at rest, a vertex blended from joints is linear in their global rotations: ``v - pelvis = sum_j
-    R_j c_j``, with one vector ``c_j`` per joint that holds the weight and the place of the vertex at the joint. The
-    package does not offer its weights, so the vectors are found by least squares from poses that determine them.
+    R_j c_j``, where the vectors ``c_j`` hold the skinning weights and the rest places of vertex and joints.
+    The package does not offer its weights, so the vectors are found by least squares from random poses.
     """
 
     def __init__(self, model: Mannequin) -> None:
@@ -74,5 +74,5 @@ class MannequinSkin:
 
     def __call__(self, local: torch.Tensor, rotations: torch.Tensor, pelvis: torch.Tensor) -> torch.Tensor:
         """Posed vertices (B, V, 3); see `engine.body.body.Skin`."""
-        rows = rotations.permute(0, 2, 1, 3).reshape(len(rotations), 3, -1)
+        rows = rotations.permute(0, 2, 1, 3).flatten(2)
         return (rows @ self.basis.to(rows.device)).mT + pelvis[:, None]
