@@ -66,7 +66,9 @@ class CleanTask:
         if written is None:
             return Done(f"{self.clip.action} needs no cleaning; nothing was changed.", finished=False)
         details = ", ".join(f"{label.lower()} {value}" for label, value in figures)
-        left = "".join(f"; {count} bones {why} and were left" for why, count in self.clip.locked_by.items())
+        left = "".join(
+            f"; bones left because they {why}: {count}" for why, count in self.clip.locked_by.items()
+        )
         sentence = f"Cleaned {written.bones} bones of {self.clip.armature} to {written.action}"
         return Done(f"{sentence}{f' ({details})' if details else ''}{left}.")
 
