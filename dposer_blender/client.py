@@ -318,7 +318,7 @@ class EngineProcess:
         """Exit status of a process whose pipe has closed, which happens a moment before it ends."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(timeout=0.2)
+            return self._process.wait(timeout=1.0)
         return None
 
     def _not_started(self, cause: object) -> EngineStopped:

@@ -122,8 +122,8 @@ def test_an_error_has_its_kind_and_sentence(running: Any) -> None:
 
 def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
     job = running.request("nap", {"steps": 1000, "seconds": 0.02})
-    until(running, lambda: True)
-    time.sleep(0.3)
+    while not running.poll():
+        time.sleep(0.01)
     begin = time.monotonic()
     running.cancel(job)
     last = until(running)[-1]
@@ -138,7 +138,8 @@ def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
 def test_cancel_of_a_task_that_does_not_stop_then_the_next_job_works(running: Any, pause: float) -> None:
     stuck = running.info["pid"]
     job = running.request("deaf", {"seconds": 60})
-    time.sleep(0.3)
+    while not running.poll():
+        time.sleep(0.01)
     running.cancel(job)
     if not pause:
         assert until(running)[-1].kind == "Cancelled"
@@ -154,7 +155,7 @@ def test_cancel_of_a_task_that_does_not_stop_then_the_next_job_works(running: An
 
 def test_a_late_result_of_a_cancelled_job_is_discarded(running: Any) -> None:
     job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(3)})
-    time.sleep(0.5)  # The result lies in the pipe, unread, when the user cancels.
+    time.sleep(0.5)  # The result has come, unread, when the user cancels.
     running.cancel(job)
     messages = until(running)
     assert [(m.type, m.kind, m.arrays) for m in messages] == [("error", "Cancelled", {})]

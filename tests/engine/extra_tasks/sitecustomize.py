@@ -25,7 +25,8 @@ def nap(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
 
 def deaf(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
-    """Sleep for ``seconds`` without a step."""
+    """Say that it begins and sleep for ``seconds`` without a further step."""
+    on_step(0, 1, "deaf")
     time.sleep(params["seconds"])
     return {"deaf": True}, {}
 
