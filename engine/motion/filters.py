@@ -2,10 +2,10 @@
 """Classical smoothing of rotations and positions of any rig: no body, no weights, no torch.
 
 Rotations are filtered as points of the unit sphere of quaternions: the signs are made continuous, the four
-components filtered and the result scaled back to unit length. These filters commute with rotations of the space
-of quaternions, and that is what multiplying by a constant rotation from either side is: neither the choice of the
-world's axes nor that of a bone's changes the result. A rotation at a constant rate about a fixed axis passes a
-symmetric filter unchanged. Steps between frames are taken to be of less than 180 degrees.
+components filtered and the result scaled back to unit length. These filters commute with rotations of the
+space of quaternions, and that is what multiplying by a constant rotation from either side is: neither the
+choice of the world's axes nor that of a bone's changes the result. A rotation at a constant rate about a
+fixed axis passes a symmetric filter unchanged. Steps between frames are taken to be of less than 180 degrees.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from engine.motion.windows import continuous
 
 METHODS = ("butterworth", "gaussian", "savgol", "median")
 
-# At strength 1 the low-pass filters have their -3 dB point near 6 Hz, the usual choice for human motion (Winter,
-# Biomechanics and Motor Control of Human Movement, 2009, section 3.4); for savgol see Schafer, What Is a
-# Savitzky-Golay Filter, 2011, eq. 11. The median then spans 7 frames at 30 fps.
+# At strength 1 the low-pass filters have their -3 dB point near 6 Hz, the usual choice for human motion
+# (Winter, Biomechanics and Motor Control of Human Movement, 2009, section 3.4): that of a Gaussian is at
+# sqrt(ln 2) / (2 pi sigma), that of a long cubic fit at 1.064 periods per window. The median then spans 7 frames
+# at 30 fps.
 _CUTOFF = 6.0
 _SECONDS = {
     "gaussian": math.sqrt(math.log(2.0)) / (2.0 * math.pi * _CUTOFF),
-    "savgol": 1.25 / _CUTOFF,
+    "savgol": 1.064 / _CUTOFF,
     "median": 0.2,
 }
 
 _POLYNOMIAL = 3
-_PASSES = 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Filter:
 def from_strength(method: str, strength: float) -> Filter:
     """The filter of a strength: 0 changes nothing, 1 suits motion capture, 2 averages over twice the time.
 
-    Butterworth has 6 Hz / strength; gaussian 0.022 s, savgol 0.21 s and median 0.2 s times the strength.
+    Butterworth has 6 Hz / strength; gaussian 0.022 s, savgol 0.18 s and median 0.2 s times the strength.
 
     Raises:
         ValueError: an unknown method, or a strength that is negative or not finite.
@@ -109,7 +109,7 @@ def smooth_positions(positions: np.ndarray, fps: float, chosen: Filter) -> np.nd
 def _is_identity(frames: int, fps: float, chosen: Filter) -> bool:
     match chosen.method:
         case "butterworth":
-            return frames < 2 or _pass_cutoff(chosen.parameter) >= 0.5 * fps
+            return frames < 2 or chosen.parameter >= 0.5 * fps
         case "gaussian":
             return frames < 2 or chosen.parameter == 0.0
         case "savgol":
@@ -128,9 +128,10 @@ def _savgol_window(frames: int, fps: float, seconds: float) -> int:
     return min(_window(seconds, fps), frames - 1 + frames % 2)
 
 
-def _pass_cutoff(hertz: float) -> float:
-    """Cut-off of each of two passes of order 2 that leave -3 dB together (Winter 2009, eq. 3.9)."""
-    return hertz / (2.0 ** (1.0 / _PASSES) - 1.0) ** 0.25
+def _pass_cutoff(hertz: float, fps: float) -> float:
+    """Cut-off of each of two passes of order 2 that leave -3 dB together (Winter 2009, eq. 3.8 and 3.9)."""
+    warped = math.tan(math.pi * hertz / fps) / (math.sqrt(2.0) - 1.0) ** 0.25
+    return fps * math.atan(warped) / math.pi
 
 
 def _low_pass(values: np.ndarray, fps: float, chosen: Filter) -> np.ndarray:
@@ -138,9 +139,11 @@ def _low_pass(values: np.ndarray, fps: float, chosen: Filter) -> np.ndarray:
     frames = len(values)
     match chosen.method:
         case "butterworth":
-            cutoff = _pass_cutoff(chosen.parameter)
+            cutoff = _pass_cutoff(chosen.parameter, fps)
             sections = butter(2, cutoff, fs=fps, output="sos")
-            return sosfiltfilt(sections, values, axis=0, padlen=min(frames - 1, math.ceil(fps / cutoff)))
+            return sosfiltfilt(
+                sections, values, axis=0, padlen=min(frames - 1, math.ceil(3.0 * fps / cutoff))
+            )
         case "gaussian":
             sigma = min(chosen.parameter * fps, float(frames))
             pad = min(frames - 1, math.ceil(4.0 * sigma))

@@ -13,10 +13,10 @@ _BLOCK_BYTES = 32 << 20
 def geometric_median(values: np.ndarray, reach: int, antipodal: bool = False) -> np.ndarray:
     """Geometric median of each frame and its neighbours.
 
-    The point with the least sum of distances to the samples of the window, distances being softened near zero,
-    by Weiszfeld's iteration from the best of the samples (Astola, Haavisto and Neuvo 1990, Vector median filters).
-    Unlike the median of each component it does not depend on the axes. Towards the ends of the clip the windows
-    shrink to three frames, so that a moving end is not dragged inwards.
+    The point with the least sum of distances to the samples of the window, distances being softened near
+    zero, by Weiszfeld's iteration from the best of the samples (Astola, Haavisto and Neuvo, Vector median
+    filters, 1990). Unlike the median of each component it does not depend on the axes. Towards the ends of the
+    clip the windows shrink to three frames, so that a moving end is not dragged inwards.
 
     Args:
         values: (T, J, D) samples.
