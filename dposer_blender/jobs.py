@@ -191,7 +191,7 @@ class JobOperator:
         if event.type in {"Z", "Y"} and (event.ctrl or event.oskey):
             return {"RUNNING_MODAL"}
         if event.type == "TIMER":
-            return self._tick(context) | {"PASS_THROUGH"} if self._job is _current else {"CANCELLED"}
+            return self._tick(context) | {"PASS_THROUGH"}
         return {"PASS_THROUGH"}
 
     def execute(self, context: Context) -> set[str]:

@@ -16,13 +16,11 @@ class Outcome:
     Attributes:
         figures: names and values to show, such as ("Jitter", "-83 %").
         mapped: how many of the body's joints were found on the rig; 0 where nobody looked.
-        action: the action that was written.
         problem: why the cleaning failed; empty where it did not.
     """
 
     figures: tuple[tuple[str, str], ...] = ()
     mapped: int = 0
-    action: str = ""
     problem: str = ""
 
 

@@ -61,8 +61,7 @@ class CleanTask:
         )
         figures = outcomes.figures(message.result["report"])
         mapped = len(message.result.get("map") or {})
-        name = written.action if written is not None else ""
-        outcomes.remember(self.clip.armature_uid, outcomes.Outcome(figures, mapped, name))
+        outcomes.remember(self.clip.armature_uid, outcomes.Outcome(figures, mapped))
         if written is None:
             return Done(f"{self.clip.action} needs no cleaning; nothing was changed.", finished=False)
         details = ", ".join(f"{label.lower()} {value}" for label, value in figures)
