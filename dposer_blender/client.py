@@ -43,7 +43,7 @@ _Requests = queue.SimpleQueue[_Request | None]
 _Answers = queue.SimpleQueue[_Answer]
 
 
-class EngineStopped(EngineError):  # noqa: N818 - what happened, like `Cancelled`
+class EngineStopped(EngineError):
     """The engine process could not be started, or has ended; `EngineProcess.restart` starts another."""
 
 
@@ -98,7 +98,8 @@ class EngineProcess:
         self._log_start = 0
         self._next_id = _HELLO
         self._jobs: dict[int, _Request] = {}
-        self._cancelled: set[int] = set()
+        self._cancelled: set[int] = set()  # of the jobs, those the engine has yet to leave
+        self._unread: list[Message] = []
         self._requests: _Requests = queue.SimpleQueue()
         self._answers: _Answers = queue.SimpleQueue()
 
@@ -109,7 +110,7 @@ class EngineProcess:
 
     @property
     def busy(self) -> bool:
-        """Whether a request awaits its last message."""
+        """Whether the engine still has to answer, or to leave a cancelled job; as of the last `poll`."""
         return bool(self._jobs)
 
     def start(self) -> None:
@@ -171,9 +172,12 @@ class EngineProcess:
         return self._next_id
 
     def cancel(self, job: int) -> None:
-        """Stop a job. All yet to come of it is an error of kind "Cancelled", even if it has finished."""
-        if job in self._jobs:
+        """Stop a job. All that `poll` still gives of it is an error of kind "Cancelled", whatever the engine does."""
+        if job in self._jobs and job not in self._cancelled:
             self._cancelled.add(job)
+            self._unread.append(
+                Message(job, "error", kind="Cancelled", message="Cancelled; nothing was changed.")
+            )
             self._requests.put(({"op": "cancel", "id": _HELLO, "params": {"job": job}}, {}))
 
     def poll(self) -> list[Message]:
@@ -183,7 +187,7 @@ class EngineProcess:
             EngineStopped: the process has ended by itself, or is another version. Every job is lost.
             ProtocolError: what it wrote cannot be understood. It has been killed and every job is lost.
         """
-        messages: list[Message] = []
+        messages, self._unread = self._unread, []
         while not self._answers.empty():
             answer = self._answers.get()
             if answer is None:
@@ -207,17 +211,15 @@ class EngineProcess:
         """Start anew if the engine ended to get out of a cancelled job, and ask again for what it owes."""
         if self._process is None or self._ended() != protocol.EXIT_STUCK:
             return False
-        jobs, cancelled, unread = self._jobs.copy(), self._cancelled.copy(), self._answers
+        owed = {job: request for job, request in self._jobs.items() if job not in self._cancelled}
+        unread, answers = self._unread, self._answers
         self.restart()
-        self._jobs, self._cancelled = jobs, cancelled
-        while not unread.empty():
-            if (answer := unread.get()) is not None:
+        self._jobs, self._unread = owed, unread
+        while not answers.empty():
+            if (answer := answers.get()) is not None:
                 self._answers.put(answer)
-        for job, request in jobs.items():
-            if job in cancelled:
-                self._answers.put(({"id": job, "type": "error", "kind": "Cancelled", "message": ""}, {}))
-            else:
-                self._requests.put(request)
+        for request in owed.values():
+            self._requests.put(request)
         return True
 
     def kill(self) -> None:
@@ -225,6 +227,7 @@ class EngineProcess:
         process, self._process = self._process, None
         self._jobs.clear()
         self._cancelled.clear()
+        self._unread = []
         self._requests.put(None)
         self._answers = queue.SimpleQueue()
         self.info = None
@@ -279,15 +282,11 @@ class EngineProcess:
             ) from error
         if job not in self._jobs:
             return None
-        if job in self._cancelled:
-            if kind == "progress":
-                return None
-            fields, arrays = {"kind": "Cancelled", "message": "Cancelled; nothing was changed."}, {}
-            kind = "error"
+        cancelled = job in self._cancelled
         if kind != "progress":
             del self._jobs[job]
             self._cancelled.discard(job)
-        return Message(job, kind, arrays=arrays, **fields)
+        return None if cancelled else Message(job, kind, arrays=arrays, **fields)
 
     def _welcome(self, info: Header) -> None:
         if info["engine"] != engine.__version__:

@@ -115,7 +115,9 @@ def test_frames_are_counted_from_0(clean: Cleaning, clip: Path, options: list[st
     out = clip.with_name("out.bvh")
     assert clean(clip, out, "--method", "gaussian", *options)[0] == 0
     same = (values(out) == values(clip)).all(axis=1)
-    np.testing.assert_array_equal(np.flatnonzero(same), kept)
+    assert same[kept].all()
+    # A filter may leave the clip's own first and last frame where they are.
+    assert set(np.flatnonzero(same)) - set(kept) <= {0, FRAMES - 1}
 
 
 def test_only_the_named_bones_move(clean: Cleaning, clip: Path) -> None:

@@ -124,14 +124,15 @@ def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
     job = running.request("nap", {"steps": 1000, "seconds": 0.02})
     while not running.poll():
         time.sleep(0.01)
-    begin = time.monotonic()
     running.cancel(job)
-    last = until(running)[-1]
-    assert time.monotonic() - begin < 0.5
+    running.cancel(job)
+    (last,) = running.poll()
     assert (last.job, last.type, last.kind) == (job, "error", "Cancelled")
+    until(running, lambda: not running.busy)
+    process = running.info["pid"]
     following = running.request("nap", {"steps": 1, "seconds": 0})
     assert until(running)[-1].job == following
-    assert not running.busy
+    assert not running.busy and running.info["pid"] == process
 
 
 @pytest.mark.parametrize("pause", [0.0, 1.5])
@@ -142,7 +143,7 @@ def test_cancel_of_a_task_that_does_not_stop_then_the_next_job_works(running: An
         time.sleep(0.01)
     running.cancel(job)
     if not pause:
-        assert until(running)[-1].kind == "Cancelled"
+        assert [message.kind for message in running.poll()] == ["Cancelled"]
     time.sleep(pause)  # Where nobody looks meanwhile, nothing of what was said is lost.
     following = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(5)})
     if pause:
@@ -157,8 +158,8 @@ def test_a_late_result_of_a_cancelled_job_is_discarded(running: Any) -> None:
     job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(3)})
     time.sleep(0.5)  # The result has come, unread, when the user cancels.
     running.cancel(job)
-    messages = until(running)
-    assert [(m.type, m.kind, m.arrays) for m in messages] == [("error", "Cancelled", {})]
+    assert [(m.type, m.kind, m.arrays) for m in running.poll()] == [("error", "Cancelled", {})]
+    assert not running.busy
     running.cancel(job)
     running.cancel(12345)
     running.request("nap", {"steps": 1, "seconds": 0})
@@ -204,11 +205,12 @@ def test_a_stopped_engine_blocks_nothing_and_can_be_killed(running: Any) -> None
     begin = time.monotonic()
     job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.zeros(4_000_000)})
     running.cancel(job)
-    assert running.poll() == []
+    assert [message.kind for message in running.poll()] == ["Cancelled"]
     assert running.alive
     assert time.monotonic() - begin < 0.1
     time.sleep(0.2)
-    assert running.poll() == [], "the caller's deadline decides, and has passed"
+    assert running.poll() == []
+    assert running.busy, "so the caller, whose deadline decides, knows that it hangs"
     begin = time.monotonic()
     running.kill()
     assert time.monotonic() - begin < 0.5
@@ -235,10 +237,8 @@ def test_a_real_clip_is_cancelled_in_mid_job_and_then_cleaned(running: Any) -> N
     job = running.request("clean", params, long)
     time.sleep(1.5)
     assert not any(message.last for message in running.poll())
-    begin = time.monotonic()
     running.cancel(job)
-    assert until(running)[-1].kind == "Cancelled"
-    assert time.monotonic() - begin < 0.5
+    assert [message.kind for message in running.poll()] == ["Cancelled"]
     short = arrays | {key: arrays[key][:64] for key in ("rotations", "translations")}
     job = running.request("clean", params, short)
     *steps, last = until(running, seconds=60)

@@ -117,7 +117,7 @@ def test_arrays_that_make_no_animation(name: str, array: np.ndarray) -> None:
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("fps", [0, -24, 1e9])
+@pytest.mark.parametrize("fps", [0, -24, 960])
 def test_frame_rates(fps: float) -> None:
     params, arrays = make_request()
     params["fps"] = fps
