@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import butter, savgol_filter, sosfiltfilt
+from scipy.signal import butter, savgol_filter, sosfiltfilt, zpk2sos
 
 from engine.motion.geometric_median import geometric_median
 from engine.motion.windows import continuous
@@ -141,10 +141,10 @@ def _low_pass(values: np.ndarray, fps: float, chosen: Filter) -> np.ndarray:
     match chosen.method:
         case "butterworth":
             cutoff = _pass_cutoff(chosen.parameter, fps)
-            sections = butter(2, cutoff, fs=fps, output="sos")
-            return sosfiltfilt(
-                sections, values, axis=0, padlen=min(frames - 1, math.ceil(3.0 * fps / cutoff))
-            )
+            zeros, poles, gain = butter(2, cutoff, fs=fps, output="zpk")
+            # The padding outlasts the start: long for low cut-offs, and near half the frame rate, where it rings.
+            settled = math.ceil(math.log(1e-3) / math.log(np.abs(poles).max()))
+            return sosfiltfilt(zpk2sos(zeros, poles, gain), values, axis=0, padlen=min(frames - 1, settled))
         case "gaussian":
             sigma = min(chosen.parameter * fps, float(frames))
             pad = min(frames - 1, math.ceil(4.0 * sigma))
