@@ -15,7 +15,7 @@ from engine.priors.dynamics import Dynamics
 
 FILE = Path(__file__).resolve().parent.parent / "weights" / "dynamics.safetensors"
 SCHEMA = "dposer-dynamics/1"
-NAMES = {"body": 63, "root": 3, "pelvis": 3}
+NAMES = {"body": 63, "root": 3, "pelvis": 3, "joints": 63}
 MAX_BYTES = 50_000_000
 
 
@@ -32,7 +32,7 @@ def save(path: Path, spectra: dict[str, Dynamics], notes: dict[str, str]) -> Non
 
 
 def load(path: Path = FILE) -> dict[str, Dynamics]:
-    """The spectra of body, root and pelvis.
+    """The spectra of body, root, pelvis and joint positions, as `engine.training.dynamics.learn` makes them.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.

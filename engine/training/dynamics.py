@@ -14,6 +14,7 @@ from scipy.fft import dct
 from engine.errors import FileError
 from engine.motion.windows import conjugate, multiply, rotvec_to_quat, smooth_path, smooth_reference, vectors
 from engine.priors.dynamics import Dynamics
+from engine.priors.spectra_file import NAMES
 from engine.tasks.temporal import POSITION_LEVELS, ROTATION_LEVELS, measure_noise
 from engine.training.dataset import SHARE_ALIKE, mirror
 
@@ -69,12 +70,13 @@ class _Spectrum:
 
 
 def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> dict[str, Dynamics]:
-    """Spectra of the body's rotations (63), the root's rotation (3) and the pelvis' position (3, metres).
+    """Spectra of the body's rotations (63), the root's rotation (3), the pelvis' position (3, metres), and of the
+    positions of the 21 other joints of the bundled body in the root's frame (63, metres).
 
     Clips at another frame rate than ``fps``, or shorter than a window, are left out. Each clip is also mirrored.
     """
     window = round(WINDOW_SECONDS * fps)
-    spectra = {"body": _Spectrum(window, 63), "root": _Spectrum(window, 3), "pelvis": _Spectrum(window, 3)}
+    spectra = {name: _Spectrum(window, size) for name, size in NAMES.items()}
     kept: dict[str, list[np.ndarray]] = {name: [] for name in spectra}
     for folder in folders:
         for poses, trans, rate in clips(folder, share_alike):
@@ -86,19 +88,34 @@ def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> 
                 "body": quat[:, 1:],
                 "root": multiply(conjugate(smooth_reference(quat[:, :1], fps, REFERENCE_SECONDS)), quat[:, :1]),
                 "pelvis": (trans - smooth_path(trans, fps, REFERENCE_SECONDS))[:, None],
+                "joints": joint_positions(poses[:, 1:]),
             }
             for name, clip in series.items():
                 kept[name].append(clip)
                 spectra[name].add(vectors(clip[rows])[0])
-            mirrored = rotvec_to_quat(mirror(poses[:, 1:]))
-            spectra["body"].add(vectors(mirrored[rows])[0])
+            reflected = mirror(poses[:, 1:])
+            spectra["body"].add(vectors(rotvec_to_quat(reflected)[rows])[0])
+            spectra["joints"].add(vectors(joint_positions(reflected)[rows])[0])
     if not kept["body"]:
         raise FileError("No clip is long enough to learn motion spectra from; at least 4 seconds are needed.")
     learned = {name: spectrum.dynamics(fps) for name, spectrum in spectra.items()}
     return {name: replace(d, floor=capture_noise(kept[name], d, fps)) for name, d in learned.items()}
 
 
+def joint_positions(body_pose: np.ndarray) -> np.ndarray:
+    """Joints (T, 21, 3) of the bundled body in metres, relative to the pelvis, for poses (T, 21, 3) and no root turn."""
+    import roma
+    import torch
+
+    from engine.body import bundled, forward_kinematics
+
+    pose = torch.from_numpy(np.concatenate([np.zeros((len(body_pose), 1, 3)), body_pose], axis=1))
+    offsets = torch.as_tensor(bundled().offsets, dtype=torch.float64)
+    origin = torch.zeros(len(pose), 3, dtype=torch.float64)
+    return forward_kinematics(roma.rotvec_to_rotmat(pose), offsets, origin)[0][:, 1:].numpy()
+
+
 def capture_noise(series: list[np.ndarray], dynamics: Dynamics, fps: float) -> np.ndarray:
-    """(D,) white noise variance that 95 % of clean captures stay under, per coordinate."""
+    """(D,) white noise variance that 99 % of clean captures stay under, per coordinate."""
     levels = ROTATION_LEVELS if series[0].shape[-1] == 4 else POSITION_LEVELS
-    return np.quantile([measure_noise(clip, dynamics, fps, levels)[0].white for clip in series], 0.95, axis=0)
+    return np.quantile([measure_noise(clip, dynamics, fps, levels)[0].white for clip in series], 0.99, axis=0)
