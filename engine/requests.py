@@ -12,6 +12,7 @@ import numpy as np
 from engine.errors import MappingError, MotionError, ProtocolError
 from engine.motion.motion import Motion
 from engine.motion.skeleton import Skeleton
+from engine.motion.units import in_human_size
 from engine.protocol import Arrays, Header
 from engine.tasks.steps import OnStep
 
@@ -70,7 +71,7 @@ def _motion(params: Header, arrays: Arrays) -> Motion:
     rest, tails, rotations, translations = (
         np.asarray(array, np.float64) for array in (rest, tails, rotations, translations)
     )
-    skeleton = Skeleton(tuple(names), tuple(parents.tolist()), rest, tails, float(scale))
+    skeleton = in_human_size(Skeleton(tuple(names), tuple(parents.tolist()), rest, tails, float(scale)))
     return Motion(skeleton, rotations, translations, float(fps))
 
 

@@ -15,7 +15,9 @@ TIME_LABEL_SCALE = 999.0
 def positional_embedding(label: Tensor, dim: int, max_positions: float = 10000.0) -> Tensor:
     """Sine-cosine embedding of labels (B,) as (B, dim); even ``dim`` (Vaswani et al. 2017, score_sde form)."""
     half = dim // 2
-    rates = torch.exp(torch.arange(half, device=label.device, dtype=torch.float32) * (-math.log(max_positions) / (half - 1)))
+    rates = torch.exp(
+        torch.arange(half, device=label.device, dtype=torch.float32) * (-math.log(max_positions) / (half - 1))
+    )
     angles = label.float()[:, None] * rates
     return torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)
 
@@ -59,7 +61,9 @@ class ScoreMLP(nn.Module):
         self.dim, self.embed, self.released_scaling = dim, embed, released_scaling
         self.time = nn.Linear(embed, embed)
         self.pre = TimedLayer(dim, hidden, embed, groups, dropout)
-        self.layers = nn.ModuleList(TimedLayer(hidden, hidden, embed, groups, dropout) for _ in range(2 * blocks))
+        self.layers = nn.ModuleList(
+            TimedLayer(hidden, hidden, embed, groups, dropout) for _ in range(2 * blocks)
+        )
         self.post = nn.Linear(hidden, dim)
         # sigma_max 50 to sigma_min 0.01, descending, as the released configuration has it.
         table = torch.exp(torch.linspace(math.log(50.0), math.log(0.01), 1000))

@@ -29,13 +29,17 @@ METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "rotation_deg", "acceleration_error", "jit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``evaluate --task clean``; imports nothing heavy."""
-    parser.add_argument("--data", type=Path, required=True, help="folder holding the splits, each with an index.json")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder holding the splits, each with an index.json"
+    )
     parser.add_argument("--split", default="test", help="folder to measure on (default: test)")
     parser.add_argument("--tune-split", default="val", help="folder the filters are tuned on (default: val)")
     parser.add_argument("--seeds", type=int, default=3, help="repetitions with other noise (default: 3)")
     parser.add_argument("--every", type=int, default=1, help="take every n-th clip only")
     parser.add_argument("--kinds", nargs="+", help="faults to measure (default: all)")
-    parser.add_argument("--ablation", action="store_true", help="also measure the prior without its pose network")
+    parser.add_argument(
+        "--ablation", action="store_true", help="also measure the prior without its pose network"
+    )
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
 
 
@@ -97,9 +101,9 @@ def _figures(case: _Case, quat: np.ndarray) -> list[float]:
     """`METRICS` of cleaned rotations (T, 22, 4)."""
     from engine.evaluation.metrics import rotation_error
 
-    return [*_position_figures(case, _joints(quat))[:2], rotation_error(quat[:, 1:], case.quat[:, 1:])] + (
-        _position_figures(case, _joints(quat))[3:]
-    )
+    figures = _position_figures(case, _joints(quat))
+    figures[METRICS.index("rotation_deg")] = rotation_error(quat[:, 1:], case.quat[:, 1:])
+    return figures
 
 
 def _position_figures(case: _Case, joints: np.ndarray) -> list[float]:
@@ -142,9 +146,9 @@ def _rotation_row(
         return lambda quat, fps: smooth_rotations(quat, fps, Filter(method, parameter))
 
     def prior(guided: bool) -> Callable[[np.ndarray, float], np.ndarray]:
-        return lambda quat, fps: clean_poses(
-            quat, np.zeros((len(quat), 3)), fps, 1.0, 0, "auto", None, guided=guided
-        ).quat
+        return lambda quat, fps: (
+            clean_poses(quat, np.zeros((len(quat), 3)), fps, 1.0, 0, "auto", None, guided=guided).quat
+        )
 
     held_out = noisy(tuning, 1000)
 
@@ -176,6 +180,7 @@ def _position_row(
     from engine.body import bundled
     from engine.evaluation.corruption import POSITION_KINDS
     from engine.motion.filters import Filter, smooth_positions
+    from engine.motion.windows import rotvec_to_quat
     from engine.priors.spectra_file import load as load_spectra
     from engine.priors.weights import load_pose_prior
     from engine.tasks.fit_joints import FitSettings, fit_joints, smooth_joints
@@ -194,21 +199,23 @@ def _position_row(
         rng = np.random.default_rng(seed)
         return [case.joints + deviation * rng.normal(size=case.joints.shape) for case in cases]
 
-    def each(work: Callable[[np.ndarray, float], np.ndarray]) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
+    def each(
+        work: Callable[[np.ndarray, float], np.ndarray],
+    ) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
         return lambda clips: [work(joints, 30.0) for joints in clips]
 
     def filtered(method: str, parameter: float) -> Callable[[np.ndarray, float], np.ndarray]:
         return lambda joints, fps: _pelvis_known(smooth_positions(joints, fps, Filter(method, parameter)))
 
     def smoothed(joints: np.ndarray, fps: float) -> np.ndarray:
-        return np.concatenate([np.zeros((len(joints), 1, 3)), smooth_joints(joints[:, 1:], spectra, fps)[0]], axis=1)
+        return np.concatenate(
+            [np.zeros((len(joints), 1, 3)), smooth_joints(joints[:, 1:], spectra, fps)[0]], axis=1
+        )
 
     def fitted(weight: float) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
         def work(clips: list[np.ndarray]) -> list[np.ndarray]:
             target = np.concatenate([smoothed(joints, 30.0) for joints in clips])
             poses = fit_joints(target, offsets, 30.0, network, FitSettings(prior_weight=weight)).poses
-            from engine.motion.windows import rotvec_to_quat
-
             return np.split(_joints(rotvec_to_quat(poses)), np.cumsum([len(j) for j in clips])[:-1])
 
         return work
@@ -218,7 +225,9 @@ def _position_row(
 
     def cost(method: str, parameter: float) -> float:
         joints = each(filtered(method, parameter))(held_out)
-        return _mean(tune_cases, [_position_figures(c, j) for c, j in zip(tune_cases, joints, strict=True)])[0]
+        return _mean(tune_cases, [_position_figures(c, j) for c, j in zip(tune_cases, joints, strict=True)])[
+            0
+        ]
 
     methods: dict[str, Callable[[list[np.ndarray]], list[np.ndarray]]] = {
         "input": lambda clips: clips,
@@ -251,6 +260,8 @@ def _table(kind: str, row: dict[str, dict[str, list[float]]]) -> str:
     """A Markdown table of means and standard deviations over the seeds, best filter marked by its place: sorted."""
     lines = [f"\n### {kind}\n", "| method | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
     for name, figures in sorted(row.items(), key=lambda item: np.mean(item[1]["mpjpe_mm"])):
-        cells = [f"{np.mean(v):.2f} ± {np.std(v):.2f}" if np.isfinite(v).all() else "" for v in figures.values()]
+        cells = [
+            f"{np.mean(v):.2f} ± {np.std(v):.2f}" if np.isfinite(v).all() else "" for v in figures.values()
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

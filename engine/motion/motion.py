@@ -10,11 +10,20 @@ import numpy as np
 from engine.errors import MotionError
 from engine.motion.skeleton import Skeleton
 
+MAX_FPS = 1000.0
+
 
 def _finite(array: np.ndarray, what: str) -> None:
     if not np.isfinite(array).all():
         frame = int(np.argwhere(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0, 0])
-        raise MotionError(f"The animation holds NaN or infinite {what} (first at frame index {frame}); remove those keys.")
+        raise MotionError(
+            f"The animation holds NaN or infinite {what} (first at frame index {frame}); remove those keys."
+        )
+
+
+def _check_rate(fps: float) -> None:
+    if not 1.0 <= fps <= MAX_FPS:
+        raise MotionError(f"The frame rate must be between 1 and {MAX_FPS:g} frames per second, not {fps}.")
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Motion:
         fps: frames per second.
 
     Raises:
-        MotionError: zero frames, wrong shapes, NaN or infinite values, or a frame rate that is not positive.
+        MotionError: zero frames, wrong shapes, NaN or infinite values, or a frame rate outside 1 to 1000.
     """
 
     skeleton: Skeleton
@@ -42,8 +51,7 @@ class Motion:
             raise MotionError("The animation's arrays do not fit its skeleton.")
         if frames == 0:
             raise MotionError("The animation has no frames.")
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise MotionError(f"The frame rate must be a positive number, not {self.fps}.")
+        _check_rate(self.fps)
         _finite(self.rotations, "rotations")
         _finite(self.translations, "positions")
 
@@ -72,12 +80,17 @@ class BodyMotion:
 
     def __post_init__(self) -> None:
         frames = len(self.poses)
-        if self.poses.shape != (frames, 22, 3) or self.transl.shape != (frames, 3) or self.offsets.shape != (22, 3):
-            raise MotionError("A body animation needs 22 joints of axis-angle, a root position per frame and 22 offsets.")
+        if (
+            self.poses.shape != (frames, 22, 3)
+            or self.transl.shape != (frames, 3)
+            or self.offsets.shape != (22, 3)
+        ):
+            raise MotionError(
+                "A body animation needs 22 joints of axis-angle, a root position per frame and 22 offsets."
+            )
         if frames == 0:
             raise MotionError("The animation has no frames.")
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise MotionError(f"The frame rate must be a positive number, not {self.fps}.")
+        _check_rate(self.fps)
         _finite(self.poses, "rotations")
         _finite(self.transl, "positions")
 

@@ -267,37 +267,59 @@ class _Alignment:
 
     def _set_reference(self, motion: Motion) -> None:
         """Find the reference pose, the axes and the constants A."""
-        rest = motion.skeleton.rest[self._needed]
-        turns = Rotation.from_matrix(rest[:, :3, :3]).as_matrix()[None]
-        up, standing = self._standing(rest[None, :, :3, 3])
-        frame = 0
-        if standing[0]:
-            heads = rest[None, :, :3, 3]
-        else:
-            for rows in _chunks(len(motion)):
-                turns, heads = self.globals(motion.rotations[rows], motion.translations[rows])
-                up, standing = self._standing(heads)
-                if standing.any():
-                    frame = int(np.argmax(standing))
-                    break
-            else:
-                raise MappingError(
-                    "Neither the rig's rest pose nor any frame is a standing pose, so its bones cannot be told apart "
-                    "by direction; add a T-pose as first frame."
-                )
-        self._joint_heads(turns[frame], heads[frame])
+        turns, heads, up = self._reference_pose(motion)
+        self._joint_heads(turns, heads)
         side = self._heads["left_hip"] - self._heads["right_hip"]
-        left = side - up[frame] * (side @ up[frame])
+        left = side - up * (side @ up)
         left /= np.linalg.norm(left)
-        facing = np.stack([left, up[frame], np.cross(left, up[frame])], axis=1)
-        across = left * (np.abs(up[frame]) < 0.5)
-        x = np.sign(across) * (np.abs(across) == np.abs(across).max())
-        self.axes = np.stack([x, up[frame], np.cross(x, up[frame])])
+        facing = np.stack([left, up, np.cross(left, up)], axis=1)
+        nearest = np.zeros(3)
+        nearest[np.abs(left).argmax()] = np.sign(left[np.abs(left).argmax()])
+        self.axes = np.stack([nearest, up, np.cross(nearest, up)])
         self._reference = {
-            JOINTS.index(joint): self._source_rotation(turns[frame : frame + 1], source)[0]
+            JOINTS.index(joint): self._source_rotation(turns[None], source)[0]
             for joint, source in self._map.sources.items()
         }
         self._set_constants(facing)
+
+    def _reference_pose(self, motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rotations (N, 3, 3) and heads (N, 3) of the needed bones in a standing pose, and its up axis (3,)."""
+        identity = np.tile([1.0, 0.0, 0.0, 0.0], (1, len(motion.skeleton), 1))
+        self._is_tpose = False
+        for rotations in (identity, self._tpose(motion.skeleton)):
+            turns, heads = self.globals(rotations, np.zeros((1, len(motion.skeleton), 3)))
+            up, standing = self._standing(heads)
+            if standing[0]:
+                return turns[0], heads[0], up[0]
+            self._is_tpose = bool(self._map.tpose)
+        self._is_tpose = False
+        for rows in _chunks(len(motion)):
+            turns, heads = self.globals(motion.rotations[rows], motion.translations[rows])
+            up, standing = self._standing(heads)
+            if standing.any():
+                frame = int(np.argmax(standing))
+                return turns[frame], heads[frame], up[frame]
+        raise MappingError(
+            "Neither the rig's rest pose nor any frame is a standing pose, so its bones cannot be told apart by "
+            "direction; add a T-pose as first frame."
+        )
+
+    def _tpose(self, skeleton: Skeleton) -> np.ndarray:
+        """Bone rotations (1, J, 4) that put the rig into the T-pose of its table, which tells them globally."""
+        turns = {
+            skeleton.index(self._map.sources[joint].bones[0]): Rotation.from_euler("xyz", angles, degrees=True)
+            for joint, angles in self._map.tpose.items()
+            if joint in self._map.sources
+        }
+        rotations = np.tile([1.0, 0.0, 0.0, 0.0], (1, len(skeleton), 1))
+        above = [Rotation.identity()] * len(skeleton)
+        for bone in self._needed:
+            parent = skeleton.parents[bone]
+            rest = Rotation.from_matrix(self._relative[bone][:3, :3])
+            still = above[parent] * rest if parent >= 0 else rest
+            above[bone] = turns.get(bone, still)
+            rotations[0, bone] = np.roll((still.inv() * above[bone]).as_quat(), 1)
+        return rotations
 
     def _standing(self, heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Up axis (T, 3), one of the rig's six, and whether each pose of bone heads (T, N, 3) is upright."""
@@ -349,7 +371,7 @@ class _Alignment:
         upright = self.axes @ facing
         align = np.tile(np.eye(3), (len(JOINTS), 1, 1))
         for joint, (child, direction) in LIMBS.items():
-            if joint not in self._heads:
+            if joint not in self._heads or self._is_tpose:
                 continue
             j = JOINTS.index(joint)
             if JOINTS[PARENTS[j]] in LIMBS:

@@ -32,7 +32,7 @@ _LEFT_LIMBS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "left_hip": ("left_knee", (0.0917, -0.9958, 0.0)),
     "left_knee": ("left_ankle", (-0.0323, -0.9994, -0.0124)),
     "left_shoulder": ("left_elbow", (0.9942, -0.0497, -0.0956)),
-    "left_elbow": ("left_wrist", (0.9994, 0.0320, -0.0120)),
+    "left_elbow": ("left_wrist", (0.9994, 0.0330, -0.0090)),
 }
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.errors import MappingError
@@ -35,6 +37,16 @@ def metres_per_unit(skeleton: Skeleton) -> float:
             if low <= unit * leg <= high:
                 return unit
     return LEG / leg if leg > 0 else 1.0
+
+
+def in_human_size(skeleton: Skeleton) -> Skeleton:
+    """The skeleton with its scale kept where that makes a figure of 0.3 to 8 m reach, and guessed otherwise.
+
+    A rig imported at a centimetre to the unit claims to be a giant; a real giant is cleaned no worse as a person.
+    """
+    if 0.3 <= skeleton.scale * _reach(skeleton) <= 8.0:
+        return skeleton
+    return replace(skeleton, scale=metres_per_unit(skeleton))
 
 
 def _reach(skeleton: Skeleton) -> float:

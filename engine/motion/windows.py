@@ -65,7 +65,9 @@ def smooth_path(path: np.ndarray, fps: float, seconds: float) -> np.ndarray:
 def continuous(quat: np.ndarray) -> np.ndarray:
     """Quaternions (T, ..., 4) with the sign of each frame chosen nearest to the frame before."""
     flips = np.sum(quat[1:] * quat[:-1], axis=-1) < 0
-    sign = np.concatenate([np.ones((1, *quat.shape[1:-1])), np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)])
+    sign = np.concatenate(
+        [np.ones((1, *quat.shape[1:-1])), np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)]
+    )
     return quat * sign[..., None]
 
 

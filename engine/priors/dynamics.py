@@ -126,7 +126,14 @@ class WienerSmoother:
         return np.maximum(np.einsum("kdd->d", left) / len(self._signal), 0.0)
 
 
-def fill(x: np.ndarray, weight: np.ndarray, dynamics: Dynamics, variance: np.ndarray, fps: float, iterations: int = 60) -> np.ndarray:
+def fill(
+    x: np.ndarray,
+    weight: np.ndarray,
+    dynamics: Dynamics,
+    variance: np.ndarray,
+    fps: float,
+    iterations: int = 60,
+) -> np.ndarray:
     """Most probable motion given weighted samples, by conjugate gradients.
 
     Minimises sum(weight (x - y)^2 / variance) + sum over frequencies of c' P^-1 c, with the preconditioner that is

@@ -48,10 +48,15 @@ def load(path: Path = FILE) -> dict[str, Dynamics]:
             arrays = {key: file.get_tensor(key).astype(np.float64) for key in file.keys()}
         spectra = {}
         for name, size in NAMES.items():
-            frequencies, density, floor = (arrays[f"{name}.{part}"] for part in ("frequencies", "density", "floor"))
+            frequencies, density, floor = (
+                arrays[f"{name}.{part}"] for part in ("frequencies", "density", "floor")
+            )
             if density.shape != (len(frequencies), size, size) or floor.shape != (size,):
                 raise ValueError("shapes differ")
-            if not all(np.isfinite(a).all() for a in (frequencies, density, floor)) or (np.diff(frequencies) <= 0).any():
+            if (
+                not all(np.isfinite(a).all() for a in (frequencies, density, floor))
+                or (np.diff(frequencies) <= 0).any()
+            ):
                 raise ValueError("values that are not finite or not ascending")
             spectra[name] = Dynamics(frequencies, density, floor)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

@@ -63,9 +63,13 @@ def load_pose_prior(path: Path | None = None) -> PosePrior:
         prior = PosePrior(network, tensors.pop("mean"), tensors.pop("std"))
         network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"The weights file {path.name} is damaged or made for another network; reinstall DPoser.") from error
+        raise WeightsError(
+            f"The weights file {path.name} is damaged or made for another network; reinstall DPoser."
+        ) from error
     if prior.mean.shape != (POSE_DIM,) or prior.std.shape != (POSE_DIM,) or not (prior.std > 0).all():
-        raise WeightsError(f"The weights file {path.name} holds statistics that are not of 63 pose coordinates.")
+        raise WeightsError(
+            f"The weights file {path.name} holds statistics that are not of 63 pose coordinates."
+        )
     if not all(torch.isfinite(p).all() for p in prior.state_dict().values()):
         raise WeightsError(f"The weights file {path.name} holds NaN or infinite values; reinstall DPoser.")
     return prior.eval().requires_grad_(False)

@@ -10,7 +10,6 @@ classical filters on each bone's own rotation; they need no humanoid, no weights
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,10 +20,11 @@ from engine.motion.joints import JOINTS, PARTS
 from engine.motion.motion import BodyMotion, Motion
 from engine.motion.retarget import to_body, to_rig
 from engine.motion.rigs import RigMap, find_map
+from engine.motion.skeleton import Skeleton
 from engine.motion.windows import conjugate, continuous, multiply, quat_to_rotvec, rotvec_to_quat
 from engine.tasks.clean_body import BodyEstimate, clean_poses
 from engine.tasks.locks import meet
-from engine.tasks.steps import OnStep
+from engine.tasks.steps import OnStep, Stage
 
 METHODS = ("prior", "butterworth", "gaussian", "savgol", "median")
 MAX_STRENGTH = 2.0
@@ -107,12 +107,14 @@ def clean(
         none = np.zeros(motion.rotations.shape[:2], bool)
         return CleanResult(motion, none, none.copy(), _report(motion.fps, len(motion), settings, begin))
     if settings.method != "prior":
-        return _filter_rig(motion, settings, cleaned, begin)
+        return _filter_rig(
+            motion, settings, _chosen_bones(settings, motion.skeleton, bone_map), cleaned, begin
+        )
 
     rig_map = find_map(motion.skeleton, bone_map)
     before = to_body(motion, rig_map)
-    joints = _chosen_joints(settings, rig_map)
-    _tell(on_step, 0, len(motion), "Reading the motion")
+    joints = _chosen_joints(settings, motion.skeleton, rig_map)
+    Stage(on_step, len(motion), 0.0, 0.0, "Reading the motion")(0.0)
     after, estimate = _clean_body_arrays(before, settings, cleaned, joints, on_step)
     edit = to_rig(motion, rig_map, before, after)
     report = _report(motion.fps, len(motion), settings, begin, estimate, before, after)
@@ -124,12 +126,14 @@ def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | No
     """Clean an animation of the SMPL body, as AMASS files hold it; raises as `clean`."""
     begin = time.monotonic()
     cleaned = _cleaned_frames(len(motion), settings)
-    joints = _chosen_joints(settings, None)
+    joints = _chosen_joints(settings, None, None)
     if settings.strength == 0.0 or not cleaned.any():
         return CleanBodyResult(motion, _report(motion.fps, len(motion), settings, begin))
     if settings.method == "prior":
         after, estimate = _clean_body_arrays(motion, settings, cleaned, joints, on_step)
-        return CleanBodyResult(after, _report(motion.fps, len(motion), settings, begin, estimate, motion, after))
+        return CleanBodyResult(
+            after, _report(motion.fps, len(motion), settings, begin, estimate, motion, after)
+        )
     quat = rotvec_to_quat(motion.poses)
     rotations, path = _filtered(quat, motion.transl[:, None], motion.fps, settings, cleaned)
     after = _keep(motion, rotations, path[:, 0], cleaned, joints)
@@ -137,10 +141,16 @@ def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | No
 
 
 def _clean_body_arrays(
-    before: BodyMotion, settings: CleanSettings, cleaned: np.ndarray, joints: np.ndarray, on_step: OnStep | None
+    before: BodyMotion,
+    settings: CleanSettings,
+    cleaned: np.ndarray,
+    joints: np.ndarray,
+    on_step: OnStep | None,
 ) -> tuple[BodyMotion, BodyEstimate]:
     quat = continuous(rotvec_to_quat(before.poses))
-    estimate = clean_poses(quat, before.transl, before.fps, settings.strength, settings.seed, settings.device, on_step)
+    estimate = clean_poses(
+        quat, before.transl, before.fps, settings.strength, settings.seed, settings.device, on_step
+    )
     rotations = meet(estimate.quat, quat, ~cleaned, before.fps)
     path = meet(estimate.transl[:, None], before.transl[:, None], ~cleaned, before.fps)[:, 0]
     same = (estimate.quat == quat).all(axis=(0, 2))
@@ -157,9 +167,10 @@ def _keep(
     return replace(before, poses=poses, transl=path)
 
 
-def _filter_rig(motion: Motion, settings: CleanSettings, cleaned: np.ndarray, begin: float) -> CleanResult:
+def _filter_rig(
+    motion: Motion, settings: CleanSettings, chosen: np.ndarray, cleaned: np.ndarray, begin: float
+) -> CleanResult:
     """Filter each bone's own rotation and translation; constant channels and bones not chosen stay as they are."""
-    chosen = _chosen_bones(settings, motion)
     turning = chosen & (np.ptp(motion.rotations, axis=0) > 0).any(axis=-1)
     moving = chosen & (np.ptp(motion.translations, axis=0) > 0).any(axis=-1)
     rotations, translations = motion.rotations.copy(), motion.translations.copy()
@@ -202,18 +213,17 @@ def _cleaned_frames(frames: int, settings: CleanSettings) -> np.ndarray:
     return chosen
 
 
-def _chosen_joints(settings: CleanSettings, rig_map: RigMap | None) -> np.ndarray:
-    """(22,) bool, the body joints that the settings name, by bone, joint or part."""
+def _chosen_joints(settings: CleanSettings, rig: Skeleton | None, rig_map: RigMap | None) -> np.ndarray:
+    """(22,) bool, the body joints that the settings name; bones of the rig that no joint follows are ignored."""
     if settings.bones is None:
         return np.ones(len(JOINTS), bool)
-    named: dict[str, set[str]] = {joint: {joint} for joint in JOINTS}
-    named |= {part: set(joints) for part, joints in PARTS.items()}
+    followers: dict[str, set[str]] = {}
     for joint, source in rig_map.sources.items() if rig_map else ():
-        for bone in source.bones[-1:]:
-            named.setdefault(bone, set()).add(joint)
+        followers.setdefault(source.bones[-1], set()).add(joint)
     chosen: set[str] = set()
     for name in settings.bones:
-        chosen |= named.get(name, set())
+        _check_name(name, rig)
+        chosen |= followers.get(name, set()) | set(PARTS.get(name, ())) | ({name} & set(JOINTS))
     if not chosen:
         raise MotionError(
             f"None of the chosen bones ({', '.join(settings.bones[:5])}) belongs to the body; choose others."
@@ -221,27 +231,23 @@ def _chosen_joints(settings: CleanSettings, rig_map: RigMap | None) -> np.ndarra
     return np.array([joint in chosen for joint in JOINTS])
 
 
-def _chosen_bones(settings: CleanSettings, motion: Motion) -> np.ndarray:
+def _chosen_bones(settings: CleanSettings, rig: Skeleton, bone_map: dict[str, str] | None) -> np.ndarray:
     """(J,) bool, the rig's bones that the settings name; body joints and parts need a rig that can be mapped."""
-    skeleton = motion.skeleton
     if settings.bones is None:
-        return np.ones(len(skeleton), bool)
-    chosen = {name for name in settings.bones if name in skeleton}
-    others = [name for name in settings.bones if name not in skeleton]
-    if others:
-        bones = find_map(skeleton).bones
-        for name in others:
-            joints = PARTS.get(name, (name,))
-            found = [bones[joint] for joint in joints if joint in bones]
-            if not found:
-                raise MotionError(f"There is no bone, joint or body part called {name!r}; correct its name.")
-            chosen |= set(found)
-    return np.array([name in chosen for name in skeleton.names])
+        return np.ones(len(rig), bool)
+    for name in settings.bones:
+        _check_name(name, rig)
+    chosen = {name for name in settings.bones if name in rig}
+    wanted = {joint for name in settings.bones if name not in rig for joint in PARTS.get(name, (name,))}
+    if wanted:
+        bones = find_map(rig, bone_map).bones
+        chosen |= {bones[joint] for joint in wanted if joint in bones}
+    return np.array([name in chosen for name in rig.names])
 
 
-def _tell(on_step: Callable[[int, int, str], None] | None, done: int, total: int, stage: str) -> None:
-    if on_step:
-        on_step(done, total, stage)
+def _check_name(name: str, rig: Skeleton | None) -> None:
+    if name not in JOINTS and name not in PARTS and (rig is None or name not in rig):
+        raise MotionError(f"There is no bone, joint or body part called {name!r}; correct its name.")
 
 
 def _report(

@@ -12,7 +12,7 @@ from engine.motion.windows import conjugate, multiply, smooth_path, smooth_refer
 from engine.priors.dynamics import Dynamics, Noise
 from engine.priors.spectra_file import load as load_spectra
 from engine.tasks.confidence import bridge, running_median
-from engine.tasks.steps import OnStep
+from engine.tasks.steps import OnStep, Stage
 from engine.tasks.temporal import (
     POSITION_LEVELS,
     ROTATION_LEVELS,
@@ -87,36 +87,44 @@ def clean_poses(
     Raises:
         WeightsError, DeviceError: the prior cannot be had.
     """
-    tell = on_step or (lambda done, total, stage: None)
-    total = 5
+    frames = len(quat)
     # The weights are asked for first: what is missing should be said before any work is done.
     spectra = load_spectra()
-    tell(0, total, "Finding spikes and drop-outs")
-    gaps = find_gaps(quat[:, 1:], spectra["body"], fps)
-    tell(1, total, "Measuring the noise")
-    noise, dynamics = measure_noise(gaps.quat, spectra["body"], fps, ROTATION_LEVELS)
-    tell(2, total, "Smoothing")
+    gaps = find_gaps(
+        quat[:, 1:], spectra["body"], fps, Stage(on_step, frames, 0.0, 0.45, "Finding spikes and drop-outs")
+    )
+    stage = Stage(on_step, frames, 0.45, 0.6, "Measuring the noise")
+    noise, dynamics = measure_noise(gaps.quat, spectra["body"], fps, ROTATION_LEVELS, stage)
     taken = scaled(noise, strength)
-    body = smooth(gaps.quat, dynamics, taken, fps)
-    tell(3, total, "Smoothing the root")
+    body = smooth(gaps.quat, dynamics, taken, fps, Stage(on_step, frames, 0.6, 0.75, "Smoothing"))
+    stage = Stage(on_step, frames, 0.75, 0.85, "Smoothing the root")
+    stage(0.0)
     root, root_gaps, root_noise = clean_root(quat[:, :1], spectra["root"], fps, strength)
+    stage(0.5)
     path = clean_path(transl, spectra["pelvis"], fps, strength)
-    tell(4, total, "Checking poses")
     used = "cpu"
     if guided:
         from engine.device import pick_device
         from engine.priors.weights import load_pose_prior
         from engine.tasks.pose_guidance import guide_poses
 
+        stage = Stage(on_step, frames, 0.85, 1.0, "Checking poses")
         used = str(pick_device(device))
         variance = posterior_variance(gaps, dynamics, taken, fps)
         if variance.any():
-            body = guide_poses(body, variance, load_pose_prior(), seed, device, on_step)
-    tell(total, total, "Done")
-    spikes, lost = (np.concatenate([getattr(root_gaps, k), getattr(gaps, k)], axis=1) for k in ("spikes", "dropouts"))
+            body = guide_poses(body, variance, load_pose_prior(), seed, device, stage)
+    spikes, lost = (
+        np.concatenate([getattr(root_gaps, k), getattr(gaps, k)], axis=1) for k in ("spikes", "dropouts")
+    )
     deviation = np.sqrt(np.concatenate([root_noise.total[:1], noise.total[::3]]))
     return BodyEstimate(
-        np.concatenate([root, body], axis=1), path, deviation, bool(noise.correlated.any()), spikes, lost, used
+        np.concatenate([root, body], axis=1),
+        path,
+        deviation,
+        bool(noise.correlated.any()),
+        spikes,
+        lost,
+        used,
     )
 
 
@@ -125,7 +133,9 @@ def scaled(noise: Noise, strength: float) -> Noise:
     return replace(noise, white=noise.white * strength**2, correlated=noise.correlated * strength**2)
 
 
-def clean_root(quat: np.ndarray, dynamics: Dynamics, fps: float, strength: float) -> tuple[np.ndarray, Gaps, Noise]:
+def clean_root(
+    quat: np.ndarray, dynamics: Dynamics, fps: float, strength: float
+) -> tuple[np.ndarray, Gaps, Noise]:
     """Root orientation (T, 1, 4), around a slowly moving reference: a body may turn without end."""
     reference = smooth_reference(running_median(quat, fps), fps, REFERENCE_SECONDS)
     gaps = find_gaps(multiply(conjugate(reference), quat), dynamics, fps)

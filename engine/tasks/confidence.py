@@ -9,13 +9,23 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import binary_closing, median_filter
 
-from engine.motion.windows import Windows, exp_around, log_around, mean_rotation, multiply, conjugate, quat_to_rotvec
+from engine.motion.windows import (
+    Windows,
+    conjugate,
+    exp_around,
+    log_around,
+    mean_rotation,
+    multiply,
+    quat_to_rotvec,
+)
 
 SPIKE_SECONDS = 0.45  # window of the median; spikes shorter than half of it stand out
 SPIKE_DEGREES = 20.0  # least deviation from the neighbours that can be a spike
 SPIKE_RATIO = 3.5  # and in terms of the clip's usual deviation; 5.4 sigma for isotropic Gaussian noise
 JUMP_SHARE = 0.75  # of a flip that happens between two frames
-STILL_RATIO = 0.08  # angular acceleration, against the joint's usual, under which a joint is not being measured
+STILL_RATIO = (
+    0.08  # angular acceleration, against the joint's usual, under which a joint is not being measured
+)
 STILL_SECONDS = 0.3  # for at least this long
 POP_RATIO = 3.0  # speed at an end of such a stretch, against the joint's usual, that gives it away
 POP_DEGREES = 1.0

@@ -30,7 +30,9 @@ def meet(result: np.ndarray, original: np.ndarray, locked: np.ndarray, fps: floa
     ease = [0.5 * (1.0 + np.cos(np.pi * np.minimum(d / reach, 1.0))) for d in (time - before, after - time)]
     total = np.maximum(1.0, ease[0] + ease[1])
     left, right = np.clip(before, 0, frames - 1), np.clip(after, 0, frames - 1)
-    correction = (ease[0] / total)[:, None, None] * miss[left] + (ease[1] / total)[:, None, None] * miss[right]
+    correction = (ease[0] / total)[:, None, None] * miss[left] + (ease[1] / total)[:, None, None] * miss[
+        right
+    ]
     met = exp_around(result, correction) if quaternions else result + correction
     met[locked] = original[locked]
     return met

@@ -11,7 +11,7 @@ from engine.diffusion.schedule import truncated
 from engine.diffusion.solvers import proximal
 from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.pose_prior import POSE_DIM, PosePrior
-from engine.tasks.steps import OnStep
+from engine.tasks.temporal import Advance
 
 ITERATIONS = 8
 T_MAX, T_MIN = 0.2, 0.05  # DPoser sec. 4.3; the authors' second version ends at 0.05 as well
@@ -25,7 +25,7 @@ def guide_poses(
     prior: PosePrior,
     seed: int,
     device: str = "auto",
-    on_step: OnStep | None = None,
+    advance: Advance | None = None,
 ) -> np.ndarray:
     """Body joints (T, 21, 4) drawn towards the prior as far as they are uncertain.
 
@@ -35,7 +35,7 @@ def guide_poses(
         prior: the pose prior.
         seed: of the diffusion noise.
         device: auto, cpu, cuda or mps.
-        on_step: told the frames done; stops by raising.
+        advance: told the share done; stops by raising.
     """
     chosen = np.flatnonzero((variance > 0).any(axis=1))
     target = pick_device(device)
@@ -50,12 +50,12 @@ def guide_poses(
         start = prior.normalise(pose)
         generator = torch.Generator().manual_seed(seed)
 
-        def advance(done: int, total: int, first: int = begin, count: int = len(rows)) -> None:
-            if on_step:
-                on_step(first + count * done // total, len(chosen), "Checking poses")
+        def tell(done: int, total: int, first: int = begin, count: int = len(rows)) -> None:
+            if advance:
+                advance((first + count * done / total) / len(chosen))
 
         with torch.autocast(target.type, torch.bfloat16, enabled=prefers_bfloat16(target)):
-            event = proximal(prior.estimate, prior.sde, start, spread, times, WEIGHT, generator, advance)
+            event = proximal(prior.estimate, prior.sde, start, spread, times, WEIGHT, generator, tell)
         moved = prior.denormalise(event.float() - start) - prior.mean.reshape(1, -1, 3)
         change = moved.cpu().numpy().astype(np.float64)
         result = rotvec_to_quat(quat_to_rotvec(quat[rows]) + change)

@@ -38,10 +38,13 @@ POSITION_LEVELS = np.concatenate([[0.0], np.geomspace(0.0002, 0.1, 32)])
 CORRELATED_EVIDENCE = 3.0  # nats, median over joints, before correlated noise is believed
 FILL_DEGREES = 1.0  # measurement noise assumed while filling; less makes the equations stiff, not better
 REFINEMENTS = 2
+CHUNK_SECONDS = 60.0  # searched for gaps at a time
+CONTEXT_SECONDS = 4.0  # seen on either side of it
 SMOOTHED_SHARE = 0.2
 GAP_DRIFT, GAP_LIMIT = np.deg2rad(20.0), np.deg2rad(15.0)  # per second, and at most
 
-Advance = Callable[[int], None]
+Advance = Callable[[float], None]
+"""Told the share done, from 0 to 1; may raise `Cancelled`."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def _cover(quat: np.ndarray, fps: float) -> Windows:
     return Windows.cover(len(quat), round(WINDOW_SECONDS * fps))
 
 
-def _blend(clip: np.ndarray, cover: Windows, solve: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+def _blend(
+    clip: np.ndarray, cover: Windows, solve: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
     """Run ``solve(x (B, W, 3 J), starts) -> (B, W, 3 J)`` on all windows of a clip (T, J, 4 or 3) and blend them."""
     total = np.zeros_like(clip)
     for starts in cover.batches(WINDOWS_AT_ONCE):
@@ -105,23 +110,47 @@ def fill_gaps(quat: np.ndarray, known: np.ndarray, dynamics: Dynamics, fps: floa
     return np.where(known[..., None], start, exp_around(smooth, miss))
 
 
-def find_gaps(quat: np.ndarray, dynamics: Dynamics, fps: float, report: Advance | None = None) -> Gaps:
-    """Find spikes and drop-outs in a clip (T, J, 4) and fill them."""
+def find_gaps(quat: np.ndarray, dynamics: Dynamics, fps: float, advance: Advance | None = None) -> Gaps:
+    """Find spikes and drop-outs in a clip (T, J, 4) and fill them, a minute at a time."""
+    frames = len(quat)
+    known, spikes, lost = (
+        np.ones(quat.shape[:2], bool),
+        np.zeros(quat.shape[:2], bool),
+        np.zeros(quat.shape[:2], bool),
+    )
+    filled = quat
+    size, context = max(1, round(CHUNK_SECONDS * fps)), round(CONTEXT_SECONDS * fps)
+    for begin in range(0, frames, size):
+        end = min(begin + size, frames)
+        outer = slice(max(0, begin - context), min(frames, end + context))
+        found = _find_gaps(quat[outer], dynamics, fps)
+        inner = slice(begin - outer.start, end - outer.start)
+        known[begin:end], spikes[begin:end], lost[begin:end] = (
+            array[inner] for array in (found.known, found.spikes, found.dropouts)
+        )
+        if not known[begin:end].all():
+            filled = quat.copy() if filled is quat else filled
+            filled[begin:end] = found.quat[inner]
+        if advance:
+            advance(end / frames)
+    return Gaps(known, spikes, lost, filled)
+
+
+def _find_gaps(quat: np.ndarray, dynamics: Dynamics, fps: float) -> Gaps:
     lost = dropouts(quat, fps)
     deviation = angle(running_median(quat, fps), quat)
     threshold = spike_threshold(deviation)
     spikes = (deviation > threshold) & ~lost
-    filled = quat
     for _ in range(REFINEMENTS):
-        known = ~(spikes | lost)
-        # A joint without any measurement left is taken as it is.
-        known |= ~known.any(axis=0)
-        filled = fill_gaps(quat, known, dynamics, fps)
+        filled = fill_gaps(quat, _known(spikes | lost), dynamics, fps)
         spikes = flips(log_around(filled, quat), threshold) & ~lost
-    known = ~(spikes | lost)
-    known |= ~known.any(axis=0)
-    filled = fill_gaps(quat, known, dynamics, fps)
-    return Gaps(known, spikes & ~known, lost & ~known, filled)
+    known = _known(spikes | lost)
+    return Gaps(known, spikes & ~known, lost & ~known, fill_gaps(quat, known, dynamics, fps))
+
+
+def _known(rejected: np.ndarray) -> np.ndarray:
+    """What is left when samples (T, J) are rejected; a joint without any measurement left is taken as it is."""
+    return ~rejected | rejected.all(axis=0)
 
 
 def _white_bound(x: np.ndarray) -> np.ndarray:
@@ -135,7 +164,9 @@ def _white_bound(x: np.ndarray) -> np.ndarray:
     return BOUND_MARGIN * np.repeat(joint, 3, axis=1)
 
 
-def measure_noise(x: np.ndarray, dynamics: Dynamics, fps: float, levels: np.ndarray) -> tuple[Noise, Dynamics]:
+def measure_noise(
+    x: np.ndarray, dynamics: Dynamics, fps: float, levels: np.ndarray, advance: Advance | None = None
+) -> tuple[Noise, Dynamics]:
     """Noise per coordinate of a clip by maximum likelihood, and the dynamics made as lively as the clip.
 
     Correlated noise must earn its place, since an unusually lively motion resembles it. In a clip that is clean as a
@@ -146,6 +177,7 @@ def measure_noise(x: np.ndarray, dynamics: Dynamics, fps: float, levels: np.ndar
         dynamics: spectra of the 3 J coordinates.
         fps: frame rate.
         levels: ascending standard deviations to choose from, 0 first (`ROTATION_LEVELS`, `POSITION_LEVELS`).
+        advance: told the share done.
     """
     cover = _cover(x, fps)
     size = dynamics.size
@@ -157,6 +189,8 @@ def measure_noise(x: np.ndarray, dynamics: Dynamics, fps: float, levels: np.ndar
         v = vectors(cover.cut(x, starts))[0]
         power += np.sum(dct(v, axis=1, norm="ortho") ** 2, axis=0)
         bound += np.sum(_white_bound(v), axis=0)
+        if advance:
+            advance(float(starts[-1] + cover.length) / len(x))
     power, bound = power / len(cover.starts), bound / len(cover.starts)
 
     def estimate(seconds: float, activities: np.ndarray) -> tuple[Noise, float, np.ndarray]:
@@ -176,7 +210,9 @@ def measure_noise(x: np.ndarray, dynamics: Dynamics, fps: float, levels: np.ndar
     return Noise(white, none, 0.0), dynamics.scaled(activity)
 
 
-def smooth(x: np.ndarray, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:
+def smooth(
+    x: np.ndarray, dynamics: Dynamics, noise: Noise, fps: float, advance: Advance | None = None
+) -> np.ndarray:
     """A clip of unit quaternions (T, J, 4) or vectors (T, J, 3) with that much noise taken out.
 
     The least mean square error that second-order statistics allow. Without noise the clip comes back as it is.
@@ -185,7 +221,13 @@ def smooth(x: np.ndarray, dynamics: Dynamics, noise: Noise, fps: float) -> np.nd
         return x
     cover = _cover(x, fps)
     smoother = WienerSmoother(dynamics, noise, cover.length, fps)
-    return _blend(continuous(x) if x.shape[-1] == 4 else x, cover, lambda v, _: smoother.smooth(v))
+
+    def solve(v: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        if advance:
+            advance(float(starts[-1] + cover.length) / len(x))
+        return smoother.smooth(v)
+
+    return _blend(continuous(x) if x.shape[-1] == 4 else x, cover, solve)
 
 
 def posterior_variance(gaps: Gaps, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:

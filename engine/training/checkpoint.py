@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from engine.errors import WeightsError
 
 
-def save(path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer, state: dict, generator: torch.Generator) -> None:
+def save(
+    path: Path,
+    model: nn.Module,
+    ema: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    state: dict,
+    generator: torch.Generator,
+) -> None:
     """Write network, averaged network, optimiser moments and random state; ``state`` is any JSON-able dict."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
@@ -24,11 +31,17 @@ def save(path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Op
     tensors["generator"] = generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
     sibling = path.with_suffix(".partial")
-    save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, sibling, {"state": json.dumps(state)})
+    save_file(
+        {k: v.detach().clone().contiguous() for k, v in tensors.items()},
+        sibling,
+        {"state": json.dumps(state)},
+    )
     os.replace(sibling, path)
 
 
-def load(path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator) -> dict:
+def load(
+    path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator
+) -> dict:
     """Restore what `save` wrote, in place, and return its ``state``.
 
     Raises:
@@ -39,7 +52,9 @@ def load(path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Op
             state = json.loads(file.metadata()["state"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
-        raise WeightsError(f"The checkpoint {path.name} cannot be read ({error}); delete it to start anew.") from error
+        raise WeightsError(
+            f"The checkpoint {path.name} cannot be read ({error}); delete it to start anew."
+        ) from error
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

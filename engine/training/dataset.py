@@ -37,7 +37,7 @@ class PoseSet:
         The root sits between one share per frame (two subjects hold half the data) and one share per subject
         (someone seen for ten seconds would weigh as much as someone seen for ten minutes).
         """
-        unique, inverse, counts = np.unique(self.subjects, return_inverse=True, return_counts=True)
+        _, inverse, counts = np.unique(self.subjects, return_inverse=True, return_counts=True)
         shares = np.sqrt(counts) / np.sqrt(counts).sum()
         return (shares / counts)[inverse].reshape(len(self.subjects))
 
@@ -85,7 +85,9 @@ def _indexed(folder: Path, index: list[dict], share_alike: bool) -> PoseSet:
         poses.append(segment)
         subjects.append(np.full(len(segment), int(entry["subject"]), np.int64))
     if not poses:
-        raise FileError(f"No clips to train on in {folder.name}: its index lists none that the licence choice admits.")
+        raise FileError(
+            f"No clips to train on in {folder.name}: its index lists none that the licence choice admits."
+        )
     return PoseSet(wrap(np.concatenate(poses)), np.concatenate(subjects))
 
 
@@ -102,7 +104,9 @@ def _amass(folder: Path) -> PoseSet:
         poses.append(middle.reshape(-1, 21, 3))
         subjects.append(np.full(len(middle), number, np.int64))
     if not poses:
-        raise FileError(f"No motion files found in {folder}: expected npz files with 'poses' as AMASS has them.")
+        raise FileError(
+            f"No motion files found in {folder}: expected npz files with 'poses' as AMASS has them."
+        )
     return PoseSet(wrap(np.concatenate(poses)), np.concatenate(subjects))
 
 

@@ -30,7 +30,9 @@ def clips(folder: Path, share_alike: bool = False) -> Iterator[tuple[np.ndarray,
     files: dict[str, dict[str, np.ndarray]] = {}
     index = folder / "index.json"
     if not index.exists():
-        raise FileError(f"No index.json in {folder.name}; spectra are learned from this project's clip files.")
+        raise FileError(
+            f"No index.json in {folder.name}; spectra are learned from this project's clip files."
+        )
     for entry in json.loads(index.read_text()):
         if entry["fps"] <= 0 or (not share_alike and SHARE_ALIKE in entry.get("licence", "")):
             continue
@@ -40,7 +42,11 @@ def clips(folder: Path, share_alike: bool = False) -> Iterator[tuple[np.ndarray,
         own = slice(entry["start"], entry["start"] + entry["length"])
         arrays = files[entry["file"]]
         scale = TEMPLATE_LEG / entry["leg_len"]
-        yield arrays["poses"][own].astype(np.float64), scale * arrays["trans"][own].astype(np.float64), entry["fps"]
+        yield (
+            arrays["poses"][own].astype(np.float64),
+            scale * arrays["trans"][own].astype(np.float64),
+            entry["fps"],
+        )
 
 
 class _Spectrum:
@@ -65,7 +71,9 @@ class _Spectrum:
             reach = round(NEIGHBOURS * k)
             smooth[k] = raw[max(1, k - reach) : k + reach + 1].mean(axis=0) if k else raw[0]
         smooth = (1.0 - DIAGONAL) * smooth + DIAGONAL * smooth * np.eye(size)
-        kept = np.unique(np.concatenate([np.arange(12), np.round(np.geomspace(12, window - 1, 28)).astype(int)]))
+        kept = np.unique(
+            np.concatenate([np.arange(12), np.round(np.geomspace(12, window - 1, 28)).astype(int)])
+        )
         return Dynamics(kept * fps / (2.0 * window), smooth[kept] / fps, np.zeros(size))
 
 
@@ -86,7 +94,9 @@ def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> 
             quat = rotvec_to_quat(poses)
             series = {
                 "body": quat[:, 1:],
-                "root": multiply(conjugate(smooth_reference(quat[:, :1], fps, REFERENCE_SECONDS)), quat[:, :1]),
+                "root": multiply(
+                    conjugate(smooth_reference(quat[:, :1], fps, REFERENCE_SECONDS)), quat[:, :1]
+                ),
                 "pelvis": (trans - smooth_path(trans, fps, REFERENCE_SECONDS))[:, None],
                 "joints": joint_positions(poses[:, 1:]),
             }
@@ -103,7 +113,7 @@ def learn(folders: list[Path], share_alike: bool = False, fps: float = 30.0) -> 
 
 
 def joint_positions(body_pose: np.ndarray) -> np.ndarray:
-    """Joints (T, 21, 3) of the bundled body in metres, relative to the pelvis, for poses (T, 21, 3) and no root turn."""
+    """Joints (T, 21, 3) of the bundled body for poses (T, 21, 3): metres from the pelvis, in the root's frame."""
     import roma
     import torch
 

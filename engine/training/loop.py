@@ -88,7 +88,9 @@ def train_dposer(args: argparse.Namespace) -> Path:
     flat = np.stack([training.poses, dataset.mirror(training.poses)]).reshape(2, -1, 63)
     mean = (flat.mean(axis=0) * weights).sum(axis=0)
     std = np.sqrt((((flat - mean) ** 2).mean(axis=0) * weights).sum(axis=0))
-    print(f"{len(training)} poses of {len(np.unique(training.subjects))} subjects on {device}", file=sys.stderr)
+    print(
+        f"{len(training)} poses of {len(np.unique(training.subjects))} subjects on {device}", file=sys.stderr
+    )
 
     network = ScoreMLP(dropout=args.dropout)
     prior = PosePrior(network, torch.from_numpy(mean).float(), torch.from_numpy(std).float()).to(device)
@@ -108,7 +110,9 @@ def train_dposer(args: argparse.Namespace) -> Path:
             for group in optimiser.param_groups:
                 group["lr"] = args.learning_rate * min(1.0, iteration / args.warm_up)
             event = prior.normalise(next(source).to(device))
-            times = stratified_times(args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator).to(device)
+            times = stratified_times(args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator).to(
+                device
+            )
             z = torch.randn(event.shape, generator=generator).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 loss = noise_matching_loss(prior.denoiser, event, times, z).mean()
@@ -129,14 +133,23 @@ def train_dposer(args: argparse.Namespace) -> Path:
                 averaged.train()
                 line |= {f"val_{k}": round(v, 5) for k, v in figures.items()}
                 improved = figures["loss"] < state["best"]
-                state |= {"best": min(figures["loss"], state["best"]), "since_best": 0 if improved else state["since_best"] + 1}
+                state |= {
+                    "best": min(figures["loss"], state["best"]),
+                    "since_best": 0 if improved else state["since_best"] + 1,
+                }
             else:
                 improved = True
             if improved:
-                save_pose_prior(best_path, averaged.module, {"iteration": str(iteration), "seed": str(args.seed)})
+                save_pose_prior(
+                    best_path, averaged.module, {"iteration": str(iteration), "seed": str(args.seed)}
+                )
             checkpoint.save(resume, prior, averaged, optimiser, state, generator)
             print(json.dumps(line), file=log, flush=True)
-            print(f"{iteration}/{args.iterations} " + " ".join(f"{k} {v}" for k, v in line.items() if k != "iteration"), file=sys.stderr)
+            print(
+                f"{iteration}/{args.iterations} "
+                + " ".join(f"{k} {v}" for k, v in line.items() if k != "iteration"),
+                file=sys.stderr,
+            )
             if state["since_best"] >= args.patience:
                 print("validation has stopped improving", file=sys.stderr)
                 break

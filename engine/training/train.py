@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m engine train``: DPoser's pose prior, or the motion spectra, from folders of motion capture.
 
-The prior's settings follow the released configuration (settings.md 1.1) but for what one CPU session imposes, which the model
-card states: fewer iterations, a shorter EMA, bf16 arithmetic where the processor has it, and a time shared by
-several items of a batch, which makes the time path nearly free.
+The prior's settings follow the released configuration (DPoser, configs/subvp) but for what one CPU session imposes,
+which the model card states: fewer iterations, a shorter EMA, bf16 arithmetic where the processor has it, and a time
+shared by several items of a batch, which makes the time path nearly free.
 """
 
 from __future__ import annotations
@@ -14,21 +14,33 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
-    parser.add_argument("--prior", choices=["dposer", "dynamics"], default="dposer", help="which prior to train")
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of clips, or of AMASS files")
+    parser.add_argument(
+        "--prior", choices=["dposer", "dynamics"], default="dposer", help="which prior to train"
+    )
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="folders of clips, or of AMASS files"
+    )
     parser.add_argument("--val", type=Path, nargs="+", help="folders held out for validation")
-    parser.add_argument("--out", type=Path, default=Path("runs/dposer"), help="folder for checkpoints, log and weights")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/dposer"), help="folder for checkpoints, log and weights"
+    )
     parser.add_argument("--iterations", type=int, default=40000)
     parser.add_argument("--batch", type=int, default=1280)
-    parser.add_argument("--times-per-batch", type=int, default=160, help="distinct diffusion times in a batch")
+    parser.add_argument(
+        "--times-per-batch", type=int, default=160, help="distinct diffusion times in a batch"
+    )
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--warm-up", type=int, default=1000, help="iterations of linear warm-up")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--ema", type=float, default=0.9995, help="decay of the averaged weights")
     parser.add_argument("--validate-every", type=int, default=500)
-    parser.add_argument("--patience", type=int, default=12, help="validations without improvement before it stops")
+    parser.add_argument(
+        "--patience", type=int, default=12, help="validations without improvement before it stops"
+    )
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--share-alike", action="store_true", help="also train on clips under share-alike licences")
+    parser.add_argument(
+        "--share-alike", action="store_true", help="also train on clips under share-alike licences"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     parser.add_argument("--fresh", action="store_true", help="start anew even where a checkpoint exists")
@@ -45,7 +57,11 @@ def run(args: argparse.Namespace) -> int:
         from engine.training.dynamics import learn
 
         args.out.mkdir(parents=True, exist_ok=True)
-        save(args.out / "dynamics.safetensors", learn(args.data, args.share_alike), {"folders": str(len(args.data))})
+        save(
+            args.out / "dynamics.safetensors",
+            learn(args.data, args.share_alike),
+            {"folders": str(len(args.data))},
+        )
         return 0
     from engine.training.loop import train_dposer
 

@@ -13,6 +13,8 @@ A table (``*.json`` beside this file) holds::
     twist        joint -> {"of": child joint, "share": 0.5}: part of the child bone's twist that the joint takes
     limbs        joint -> direction, in body axes (X left, Y up, Z ahead), that the limb has in the rest pose of every
                  such rig, where the joint positions of the rig do not tell it
+    tpose        joint -> angles about X, then Y, then Z, in degrees and body axes, of the joint's bone when the body stands
+                 in T-pose; for files whose zero pose is none, because every bone points along its own axis
     turn         joint -> {"degrees": [x, y, z], "why": "..."}: turn of the T-pose joint about X, then Y, then Z before
                  it is aligned to the rig's limb
 """
@@ -63,6 +65,7 @@ class RigMap:
         sources: body joint -> source, for the joints the rig has.
         twist: body joint -> (child joint, share of the child bone's twist that belongs to the joint).
         limbs: body joint -> direction of its limb in the rest pose, in body axes.
+        tpose: body joint -> rotation of its bone in T-pose, as angles about X, Y, Z in degrees, see the module.
         turn: body joint -> angles about X, Y, Z in degrees, see the module.
         confidence: 0 to 1, the share of the convention's joints that were found.
     """
@@ -72,6 +75,7 @@ class RigMap:
     sources: Mapping[str, Source]
     twist: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     limbs: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    tpose: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     turn: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     confidence: float = 1.0
 
@@ -137,9 +141,11 @@ def _fit(table: tuple[str, dict[str, Any]], skeleton: Skeleton) -> _Fit:
         signed = all(prefix + bone in skeleton for bone in content["signature"])
         confidence = len(sources) / len(content["joints"]) * (1.0 if signed else 0.8)
         twist = {joint: (entry["of"], entry["share"]) for joint, entry in content.get("twist", {}).items()}
-        limbs = {joint: tuple(direction) for joint, direction in content.get("limbs", {}).items()}
+        limbs, tpose = (
+            {joint: tuple(numbers) for joint, numbers in content.get(key, {}).items()} for key in ("limbs", "tpose")
+        )
         turn = {joint: tuple(entry["degrees"]) for joint, entry in content.get("turn", {}).items()}
-        rig_map = RigMap(name, content["title"], sources, twist, limbs, turn, round(confidence, 3))
+        rig_map = RigMap(name, content["title"], sources, twist, limbs, tpose, turn, round(confidence, 3))
         fits.append(_Fit(rig_map, signed, bool(sources), not _missing(sources)))
     return max(fits, key=lambda fit: (fit.usable, fit.rank))
 

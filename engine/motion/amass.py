@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AMASS clips (Mahmood et al., ICCV 2019): ``.npz`` files of SMPL, SMPL-H and SMPL-X parameters, Z up."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from engine.errors import FileError, MotionError
+from engine.motion import files
+from engine.motion.joints import JOINTS
+from engine.motion.motion import BodyMotion
+from engine.motion.tpose import OFFSETS
+
+MAX_MEMBERS = 1000
+BODY = 3 * len(JOINTS)
+
+_RATES = ("mocap_framerate", "mocap_frame_rate", "framerate", "fps")
+_TO_Y_UP = Rotation.from_rotvec([-np.pi / 2, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class AmassClip:
+    """An AMASS file in memory.
+
+    Attributes:
+        motion: the animation, Y up. `transl` is the file's translation turned to Y up; the pelvis joint stands at a
+            constant distance from it that depends on the body's shape.
+        members: every array of the file as the bytes of its ``.npy``; those that are not read are never decoded.
+        gender: the file's gender, or "neutral".
+        betas: (B,) shape coefficients, or empty.
+    """
+
+    motion: BodyMotion
+    members: Mapping[str, bytes] = field(repr=False)
+    gender: str
+    betas: np.ndarray
+
+
+def read(path: str | Path) -> AmassClip:
+    """Read an AMASS ``.npz``: `poses` (T, 66 or more), or SMPL-X's `root_orient` and `pose_body`; and `trans`.
+
+    Raises:
+        FileError: the file is missing, damaged, larger than `files.MAX_BYTES` unpacked, or lacks poses, translation
+            or frame rate. Pickled arrays are never loaded.
+        MotionError: no frames, NaN or infinite values.
+    """
+    path = Path(path)
+    members = _members(path)
+    poses, trans = _body(path.name, members), _array(path.name, members, "trans")
+    if trans.shape != (len(poses), 3):
+        raise FileError(f"{path.name} has poses and translations of different numbers of frames; it is damaged.")
+    rate = next((key for key in _RATES if key in members), None)
+    if rate is None:
+        raise FileError(f"{path.name} does not tell its frame rate (mocap_framerate); add it to the file.")
+    fps = _array(path.name, members, rate)
+    if fps.size != 1 or fps.dtype.kind not in "iuf":
+        raise FileError(f"{path.name} has a frame rate ({rate}) that is not one number; correct it in the file.")
+    betas = _array(path.name, members, "betas") if "betas" in members else np.zeros(0)
+    motion = BodyMotion(_to_y_up(poses), trans.astype(np.float64) @ _TO_Y_UP.as_matrix().T, float(fps.item()), OFFSETS.copy())
+    return AmassClip(motion, members, _gender(members), betas.astype(np.float64).reshape(-1))
+
+
+def write(path: str | Path, clip: AmassClip, motion: BodyMotion) -> None:
+    """Write a clip with another motion of as many frames.
+
+    Joints and frames at which `motion` equals the clip's own keep the file's bits, as does everything that is no body
+    pose: hands, face, shape, markers, labels. The file appears whole or not at all.
+
+    Raises:
+        FileError: the target cannot be written.
+        MotionError: `motion` has another number of frames or frame rate than the clip.
+    """
+    path = Path(path)
+    old = clip.motion
+    if len(motion) != len(old) or motion.fps != old.fps:
+        raise MotionError("The edited motion has other frames than the AMASS file it is written over.")
+    members = dict(clip.members)
+    turned = (motion.poses != old.poses).any(axis=-1)
+    moved = (motion.transl != old.transl).any(axis=-1)
+    poses = motion.poses.copy()
+    poses[:, 0] = (_TO_Y_UP.inv() * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
+    keep = ~np.repeat(turned, 3, axis=1)
+    for key, columns in (("poses", slice(0, BODY)), ("root_orient", slice(0, 3)), ("pose_body", slice(3, BODY))):
+        if key in members and ("poses" not in members or key == "poses"):
+            array = _array(path.name, members, key)
+            flat = array.reshape(len(array), -1).copy()
+            width = columns.stop - columns.start
+            new = poses.reshape(-1, BODY)[:, columns].astype(array.dtype)
+            flat[:, :width] = np.where(keep[:, columns], flat[:, :width], new)
+            members[key] = _npy(flat.reshape(array.shape))
+    trans = _array(path.name, members, "trans").copy()
+    trans[moved] = (motion.transl[moved] @ _TO_Y_UP.as_matrix()).astype(trans.dtype)
+    members["trans"] = _npy(trans)
+    with files.replacing(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, content in members.items():
+            archive.writestr(f"{key}.npy", content)
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    """The arrays' bytes by name, their sizes checked against the archive's own account before unpacking."""
+    content = files.read_bytes(path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".npy")]
+            if len(entries) > MAX_MEMBERS or sum(entry.file_size for entry in entries) > files.MAX_BYTES:
+                raise FileError(f"{path.name} unpacks to more than a clip can have; choose an AMASS motion file.")
+            # A read of the declared size never returns more, whatever the compressed stream would unpack to.
+            return {entry.filename[:-4]: archive.open(entry).read(entry.file_size) for entry in entries}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FileError(f"{path.name} is not an intact .npz archive; download or export it again.") from error
+
+
+def _array(name: str, members: Mapping[str, bytes], key: str) -> np.ndarray:
+    """One numeric array; its header must account for all of its bytes before it is allocated."""
+    if key not in members:
+        raise FileError(f"{name} has no array {key!r}, so it is not an AMASS motion; choose another file.")
+    stream = io.BytesIO(members[key])
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(stream)
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if dtype.kind not in "fiuUS" or size != len(members[key]) - stream.tell():
+            raise ValueError("size or type")
+        stream.seek(0)
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise FileError(f"{name} holds a damaged or pickled array {key!r}; download or export it again.") from error
+    return array
+
+
+def _body(name: str, members: Mapping[str, bytes]) -> np.ndarray:
+    """(T, 22, 3) float64 axis-angle as in the file, Z up."""
+    if "poses" in members:
+        poses = _array(name, members, "poses")
+    elif "root_orient" in members and "pose_body" in members:
+        root, body = _array(name, members, "root_orient"), _array(name, members, "pose_body")
+        if root.ndim < 2 or body.ndim < 2 or len(root) != len(body):
+            raise FileError(f"{name} has root_orient and pose_body of different numbers of frames; it is damaged.")
+        poses = np.concatenate([root.reshape(len(root), -1), body.reshape(len(body), -1)], axis=1)
+    else:
+        raise FileError(f"{name} has no poses (nor root_orient and pose_body), so it is not an AMASS motion.")
+    if poses.ndim < 2 or poses.dtype.kind != "f" or (len(poses) and poses[0].size < BODY):
+        raise FileError(f"{name} has poses of the shape {poses.shape}; the body needs {BODY} numbers per frame.")
+    if not len(poses):
+        raise MotionError(f"{name} has no frames; choose another clip.")
+    flat = poses.reshape(len(poses), -1)[:, :BODY].astype(np.float64)
+    if not np.isfinite(flat).all():
+        frame = int(np.argmin(np.isfinite(flat).all(axis=1)))
+        raise MotionError(f"{name} holds NaN or infinite rotations (first at frame index {frame}); remove those frames.")
+    return flat.reshape(-1, len(JOINTS), 3)
+
+
+def _to_y_up(poses: np.ndarray) -> np.ndarray:
+    """The poses with the root turned to Y up, every angle at most pi."""
+    poses = Rotation.from_rotvec(poses.reshape(-1, 3)).as_rotvec().reshape(poses.shape)
+    poses[:, 0] = (_TO_Y_UP * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
+    return poses
+
+
+def _gender(members: Mapping[str, bytes]) -> str:
+    """The gender string; files of some subsets hold it as bytes, or pickled, which is not read."""
+    try:
+        value = _array("", members, "gender")
+    except FileError:
+        return "neutral"
+    text = str(value.reshape(-1)[0].decode("latin-1") if value.dtype.kind == "S" else value.reshape(-1)[0])
+    return text if text in ("male", "female", "neutral") else "neutral"
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, allow_pickle=False)
+    return stream.getvalue()
