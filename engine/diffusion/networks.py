@@ -47,6 +47,8 @@ class ScoreMLP(nn.Module):
             (``scale_by_sigma``); needed for their weights only.
     """
 
+    sigmas: Tensor
+
     def __init__(
         self,
         dim: int = 63,
@@ -58,7 +60,15 @@ class ScoreMLP(nn.Module):
         released_scaling: bool = False,
     ) -> None:
         super().__init__()
-        self.dim, self.embed, self.released_scaling = dim, embed, released_scaling
+        self.settings = {
+            "dim": dim,
+            "hidden": hidden,
+            "embed": embed,
+            "blocks": blocks,
+            "groups": groups,
+            "released_scaling": released_scaling,
+        }
+        self.embed, self.released_scaling = embed, released_scaling
         self.time = nn.Linear(embed, embed)
         self.pre = TimedLayer(dim, hidden, embed, groups, dropout)
         self.layers = nn.ModuleList(

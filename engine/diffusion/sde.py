@@ -16,8 +16,15 @@ from torch import Tensor
 class SDE(Protocol):
     """A linear forward SDE dx = f(t) x dt + g(t) dw on t in [t_min, t_max]."""
 
-    t_min: float
-    t_max: float
+    @property
+    def t_min(self) -> float:
+        """The least time, short of which scores grow without bound."""
+        ...
+
+    @property
+    def t_max(self) -> float:
+        """The time at which nothing is left of the data."""
+        ...
 
     def marginal(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """alpha(t) and sigma(t), each of t's shape."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,19 +26,11 @@ def save_pose_prior(path: Path, prior: PosePrior, notes: dict[str, str]) -> None
 
     ``notes`` go into the file's metadata beside the schema and the network's settings.
     """
-    network = prior.denoiser.network
-    settings = {
-        "dim": network.dim,
-        "hidden": network.pre.dense.out_features,
-        "embed": network.embed,
-        "blocks": len(network.layers) // 2,
-        "groups": network.pre.norm.num_groups,
-        "released_scaling": network.released_scaling,
-    }
+    network = cast(ScoreMLP, prior.denoiser.network)
     tensors = {f"network.{k}": v.detach().half().contiguous() for k, v in network.state_dict().items()}
     tensors |= {"mean": prior.mean.clone(), "std": prior.std.clone()}
     sibling = path.with_suffix(".partial")
-    save_file(tensors, sibling, {"schema": SCHEMA, "network": json.dumps(settings), **notes})
+    save_file(tensors, sibling, {"schema": SCHEMA, "network": json.dumps(network.settings), **notes})
     os.replace(sibling, path)
 
 

@@ -92,7 +92,8 @@ def _indexed(folder: Path, index: list[dict], share_alike: bool) -> PoseSet:
 
 
 def _amass(folder: Path) -> PoseSet:
-    poses, subjects, numbers = [], [], {}
+    poses, subjects = [], []
+    numbers: dict[Path, int] = {}
     for path in sorted(folder.rglob("*.npz")):
         with np.load(path, allow_pickle=False) as data:
             if "poses" not in data.files or data["poses"].ndim != 2 or data["poses"].shape[1] < 66:

@@ -7,8 +7,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,10 +26,10 @@ from engine.training import checkpoint, dataset
 VALIDATION_TIMES = 64
 
 
-def ema_average(decay: float):
+def ema_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     """Averaging function with the warm-up min(decay, (1 + n) / (10 + n)) of score_sde (ema.py)."""
 
-    def average(averaged: Tensor, current: Tensor, updates: Tensor) -> Tensor:
+    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
         n = float(updates)
         weight = min(decay, (1.0 + n) / (10.0 + n))
         return averaged + (1.0 - weight) * (current - averaged)
@@ -95,6 +96,7 @@ def train_dposer(args: argparse.Namespace) -> Path:
     network = ScoreMLP(dropout=args.dropout)
     prior = PosePrior(network, torch.from_numpy(mean).float(), torch.from_numpy(std).float()).to(device)
     averaged = AveragedModel(prior, avg_fn=ema_average(args.ema))
+    smoothed = cast(PosePrior, averaged.module)
     optimiser = torch.optim.Adam(prior.parameters(), lr=args.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     state = {"iteration": 0, "best": float("inf"), "since_best": 0, "seconds": 0.0}
     resume = args.out / "checkpoint.safetensors"
@@ -106,7 +108,7 @@ def train_dposer(args: argparse.Namespace) -> Path:
     started, running = time.monotonic() - state["seconds"], 0.0
     source = batches(training, args.batch, generator)
     with (args.out / "log.jsonl").open("a") as log:
-        for iteration in range(state["iteration"] + 1, args.iterations + 1):
+        for iteration in range(int(state["iteration"]) + 1, args.iterations + 1):
             for group in optimiser.param_groups:
                 group["lr"] = args.learning_rate * min(1.0, iteration / args.warm_up)
             event = prior.normalise(next(source).to(device))
@@ -129,7 +131,7 @@ def train_dposer(args: argparse.Namespace) -> Path:
             line = {"iteration": iteration, "train": round(running, 5), "seconds": round(state["seconds"], 1)}
             if held_out is not None:
                 averaged.eval()
-                figures = validate(averaged.module, held_out)
+                figures = validate(smoothed, held_out)
                 averaged.train()
                 line |= {f"val_{k}": round(v, 5) for k, v in figures.items()}
                 improved = figures["loss"] < state["best"]
@@ -140,9 +142,7 @@ def train_dposer(args: argparse.Namespace) -> Path:
             else:
                 improved = True
             if improved:
-                save_pose_prior(
-                    best_path, averaged.module, {"iteration": str(iteration), "seed": str(args.seed)}
-                )
+                save_pose_prior(best_path, smoothed, {"iteration": str(iteration), "seed": str(args.seed)})
             checkpoint.save(resume, prior, averaged, optimiser, state, generator)
             print(json.dumps(line), file=log, flush=True)
             print(
