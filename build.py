@@ -26,6 +26,8 @@ WINDOWS = os.name == "nt"
 STAGED = ("__init__.py", "blender_manifest.toml", "README.md", "LICENSE", "dposer_blender", "engine")
 STEP_LIMIT = 40 * 60.0  # seconds; Blender as a module can hang at exit
 
+STARTED = "started"  # stamp of an environment whose set-up has not ended
+
 # Debian's package of each system library that Blender's module links to.
 DEBIAN_PACKAGES = {
     "libEGL.so.1": "libegl1",
@@ -160,41 +162,52 @@ def _pip(lane: Lane, *arguments: str) -> None:
         )
 
 
-def ensure(lane: Lane) -> None:
-    """Make the lane's environment, or bring it up to date; does nothing when it is.
-
-    Raises:
-        BuildError: no such Python, no venv module, pip failed, or a system library is missing.
-    """
-    digest = lane.digest()
-    state = lane.stamp.read_text().strip() if lane.stamp.is_file() else ""
-    if state == digest and lane.interpreter.exists():
-        return
+def _create(lane: Lane) -> None:
+    """Make the lane's environment, empty, in the place of an incomplete one."""
     python = find_python(lane.python)
     if python is None:
         raise BuildError(
             f"Blender {lane.blender} needs Python {lane.python}, which is not on this machine; install it "
             f"(Debian: apt-get install python{lane.python} python{lane.python}-venv)."
         )
+    if lane.path.exists():
+        say(f"{lane.folder} is incomplete: making it anew")
+        shutil.rmtree(lane.path)
+    say(f"Making {lane.folder} with Python {lane.python} (once; downloads about 1 GB)")
+    lane.path.mkdir()
+    lane.stamp.write_text(STARTED)
+    if run(python, "-m", "venv", lane.path) != 0:
+        raise BuildError(
+            f"Python {lane.python} cannot make virtual environments here; install its venv module "
+            f"(Debian: apt-get install python{lane.python}-venv)."
+        )
+
+
+def ensure(lane: Lane) -> None:
+    """Make the lane's environment, or bring it up to date; does nothing when it is.
+
+    Raises:
+        BuildError: no such Python, no venv module, pip failed, or a system library is missing.
+    """
+    installed = lane.digest()
+    checked = f"{installed} checked"
+    state = lane.stamp.read_text() if lane.stamp.is_file() else ""
+    if not lane.interpreter.exists():
+        state = STARTED
+    if state == checked:
+        return
     started = time.monotonic()
-    if state == "started" or not lane.interpreter.exists():
-        if lane.path.exists():
-            say(f"{lane.folder} is incomplete: making it anew")
-            shutil.rmtree(lane.path)
-        say(f"Making {lane.folder} with Python {lane.python} (once; downloads about 1 GB)")
-        if run(python, "-m", "venv", lane.path) != 0:
-            shutil.rmtree(lane.path, ignore_errors=True)
-            raise BuildError(
-                f"Python {lane.python} cannot make virtual environments here; install its venv module "
-                f"(Debian: apt-get install python{lane.python}-venv)."
-            )
-    else:
-        say(f"Bringing {lane.folder} up to date")
-    lane.stamp.write_text("started\n")
-    for arguments in lane.installs:
-        _pip(lane, *arguments)
+    if state != installed:
+        if state == STARTED:
+            _create(lane)
+        else:
+            say(f"Bringing {lane.folder} up to date")
+            lane.stamp.write_text(STARTED)
+        for arguments in lane.installs:
+            _pip(lane, *arguments)
+        lane.stamp.write_text(installed)
     check_libraries(lane)
-    lane.stamp.write_text(f"{digest}\n")
+    lane.stamp.write_text(checked)
     say(f"{lane.folder} is ready ({time.monotonic() - started:.0f} s)")
 
 

@@ -62,14 +62,37 @@ def test_interrupted_set_up_starts_afresh(lane: build.Lane, monkeypatch: pytest.
     leftover.touch()
     build.ensure(lane)
     assert not leftover.exists()
-    assert lane.stamp.read_text().strip() == lane.digest()
+    assert lane.stamp.read_text() == f"{lane.digest()} checked"
+
+
+def test_interrupted_making_of_an_environment_starts_afresh(lane: build.Lane) -> None:
+    lane.path.mkdir()
+    lane.stamp.write_text(build.STARTED)  # no interpreter yet
+    build.ensure(lane)
+    assert subprocess.run([lane.interpreter, "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def test_packages_are_kept_while_a_system_library_is_missing(
+    lane: build.Lane, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: build.Lane) -> None:
+        raise build.BuildError(build.library_advice(["libX11.so.6"]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "check_libraries", refuse)
+        for _ in range(2):
+            with pytest.raises(build.BuildError, match="apt-get install libx11-6"):
+                build.ensure(lane)
+    assert capfd.readouterr().out.count("Making") == 1
+    build.ensure(lane)
+    assert "ready" in capfd.readouterr().out
 
 
 def test_failed_install_is_a_sentence_and_is_tried_again(lane: build.Lane) -> None:
     broken = dataclasses.replace(lane, installs=(("--no-index", "dposer-no-such-package"),))
     with pytest.raises(build.BuildError, match="run the same command again"):
         build.ensure(broken)
-    assert broken.stamp.read_text().strip() == "started"
+    assert broken.stamp.read_text() == build.STARTED
     build.ensure(lane)
 
 
