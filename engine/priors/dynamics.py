@@ -190,6 +190,15 @@ def _per_frequency(matrices: np.ndarray, coefficients: np.ndarray) -> np.ndarray
     return np.swapaxes(np.swapaxes(coefficients, 0, 1) @ np.swapaxes(matrices, 1, 2), 0, 1)
 
 
+def _bands(window: int) -> tuple[np.ndarray, np.ndarray]:
+    """First bins and sizes of frequency bands, single bins at first and then a twelfth wide, without the mean."""
+    edges = [0]
+    while edges[-1] < window - 1:
+        edges.append(edges[-1] + max(1, edges[-1] // 12))
+    starts = np.array(edges[:-1])
+    return starts, np.diff(np.append(starts, window - 1)).astype(float)
+
+
 def estimate_noise(
     power: np.ndarray,
     samples: float,
@@ -216,11 +225,17 @@ def estimate_noise(
     Returns:
         The noise, the activity, and per joint (D / 3,) the log-likelihood gained by its correlated part.
     """
-    signal = np.einsum("kdd->kd", dynamics.covariance(window, fps))[1:]
-    observed = power[1:]
+    starts, counts = _bands(window)
+    bands = [
+        np.add.reduceat(spectrum[1:], starts, axis=0) / counts[:, None]
+        for spectrum in (np.einsum("kdd->kd", dynamics.covariance(window, fps)), power)
+    ]
+    signal, observed = bands
     white = levels**2
     correlated = white if seconds else white[:1]
-    colour = ar1_spectrum(window, fps, seconds)[1:] if seconds else np.zeros(window - 1)
+    colour = np.zeros(len(starts))
+    if seconds:
+        colour = np.add.reduceat(ar1_spectrum(window, fps, seconds)[1:], starts) / counts
     noise = white[:, None, None, None] + correlated[:, None, None] * colour[:, None] + 1e-12
     joints = [slice(3 * j, 3 * j + 3) for j in range(power.shape[1] // 3)]
 
@@ -229,7 +244,8 @@ def estimate_noise(
         tables = []
         for own in joints:
             variance = activity * signal[:, own] + noise
-            tables.append(-0.5 * samples * (np.log(variance) + observed[:, own] / variance).sum(axis=(2, 3)))
+            deviance = (np.log(variance) + observed[:, own] / variance).sum(axis=3) @ counts
+            tables.append(-0.5 * samples * deviance)
         return np.stack(tables)
 
     def score(table: np.ndarray, activity: float) -> float:

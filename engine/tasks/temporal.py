@@ -197,13 +197,14 @@ def measure_noise(
         samples = len(x) / cover.length
         return estimate_noise(power, samples, dynamics, cover.length, fps, seconds, levels, activities)
 
-    # Whether noise is correlated is decided at the usual liveliness: left free, a calm body under correlated noise
-    # explains any motion.
-    _, _, gained = estimate(CORRELATION_SECONDS, np.ones(1))
-    if np.median(gained) >= CORRELATED_EVIDENCE:
-        noise, activity, _ = estimate(CORRELATION_SECONDS, ACTIVITIES)
-        return noise, dynamics.scaled(activity)
     noise, activity, _ = estimate(0.0, ACTIVITIES)
+    # Whether noise is correlated is decided at the liveliness found without it: left free, a calm body under
+    # correlated noise explains any motion. One joint alone cannot tell.
+    if size > 3:
+        _, _, gained = estimate(CORRELATION_SECONDS, np.array([activity]))
+        if np.median(gained) >= CORRELATED_EVIDENCE:
+            noise, activity, _ = estimate(CORRELATION_SECONDS, ACTIVITIES)
+            return noise, dynamics.scaled(activity)
     white = np.minimum(noise.white, bound)
     if np.median(white) <= levels[CLEAN_LEVEL] ** 2:
         white = np.maximum(white - dynamics.floor, 0.0)
