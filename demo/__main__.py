@@ -201,8 +201,11 @@ def main() -> int:
     except EngineError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    for state in ("before", "after"):
-        say(f"{state:>6}: {report[state]}")
+    before, after = report["before"], report["after"]
+    assert isinstance(before, dict) and isinstance(after, dict)
+    say(f"{'':<24}{'before':>10}{'after':>10}")
+    for name, value in before.items():
+        say(f"{name:<24}{value:>10.1f}{after[name]:>10.1f}")
     say(f"Done in {time.monotonic() - started:.0f} s. Look into {folder}:")
     for path in sorted(folder.iterdir()):
         say(f"  {path.name} ({path.stat().st_size / 1e6:.1f} MB)")
