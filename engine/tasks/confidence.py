@@ -29,6 +29,8 @@ STILL_RATIO = (
 STILL_SECONDS = 0.3  # for at least this long
 POP_RATIO = 3.0  # speed at an end of such a stretch, against the joint's usual, that gives it away
 POP_DEGREES = 1.0
+DEAD_RATIO = 0.01  # acceleration against the joint's usual below which it is dead, pop or no pop,
+SHAKY_DEGREES = 1.5  # where the joint's usual acceleration, per frame squared, is that of a shaky capture
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -61,7 +63,8 @@ def dropouts(quat: np.ndarray, fps: float) -> np.ndarray:
     """Stretches (T, J) where a joint that is otherwise measured stands still or drifts, and pops at an end.
 
     Tracking software holds or extrapolates a limb it has lost: its angular acceleration, never zero in a capture,
-    vanishes. Joints that are never measured (constant throughout) and keyed holds without a pop are left alone.
+    vanishes. Joints that are never measured (constant throughout) and keyed holds without a pop are left alone; in a
+    shaky capture a stretch without any shake needs no pop.
     """
     lost = np.zeros(quat.shape[:2], bool)
     if len(quat) < 5:
@@ -84,8 +87,10 @@ def dropouts(quat: np.ndarray, fps: float) -> np.ndarray:
             if end - first < shortest:
                 continue
             inside = np.median(speed[first:end, joint])
+            dead = usual[joint] > np.deg2rad(SHAKY_DEGREES)
+            dead &= np.median(acceleration[first : last + 1, joint]) < DEAD_RATIO * usual[joint]
             ends = speed[[t for t in (first - 1, end) if 0 <= t < len(speed)], joint]
-            stretches.append((joint, first, end, bool((np.abs(ends - inside) > limit).any())))
+            stretches.append((joint, first, end, bool(dead or (np.abs(ends - inside) > limit).any())))
     for joint, first, end, pops in stretches:
         beside = [
             other
