@@ -64,7 +64,8 @@ def read(path: str | Path) -> AmassClip:
     if fps.size != 1 or fps.dtype.kind not in "iuf":
         raise FileError(f"{path.name} has a frame rate ({rate}) that is not one number; correct it in the file.")
     betas = _array(path.name, members, "betas") if "betas" in members else np.zeros(0)
-    motion = BodyMotion(_to_y_up(poses), trans.astype(np.float64) @ _TO_Y_UP.as_matrix().T, float(fps.item()), OFFSETS.copy())
+    path_y_up = trans.astype(np.float64) @ _TO_Y_UP.as_matrix().T
+    motion = BodyMotion(_to_y_up(poses), path_y_up, float(fps.item()), OFFSETS.copy())
     return AmassClip(motion, members, _gender(members), betas.astype(np.float64).reshape(-1))
 
 
@@ -155,7 +156,7 @@ def _body(name: str, members: Mapping[str, bytes]) -> np.ndarray:
     flat = poses.reshape(len(poses), -1)[:, :BODY].astype(np.float64)
     if not np.isfinite(flat).all():
         frame = int(np.argmin(np.isfinite(flat).all(axis=1)))
-        raise MotionError(f"{name} holds NaN or infinite rotations (first at frame index {frame}); remove those frames.")
+        raise MotionError(f"{name} holds NaN or infinite rotations (first at frame {frame}); remove those frames.")
     return flat.reshape(-1, len(JOINTS), 3)
 
 

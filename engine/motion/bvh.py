@@ -281,12 +281,12 @@ class _Hierarchy:
         if self.channels[joint] != Channels("", (), ()):
             raise self._fail("a joint lists its channels twice", at)
         columns = range(self.columns, self.columns + len(kinds))
-        rotation = [(axis, column) for (axis, kind), column in zip(kinds, columns) if kind == "rotation"]
+        rotation = [(axis, column) for (axis, kind), column in zip(kinds, columns, strict=True) if kind == "rotation"]
         self.channels[joint] = Channels(
             "".join(axis for axis, _ in rotation),
             tuple(column for _, column in rotation),
             tuple(
-                (euler.AXES.index(axis), column) for (axis, kind), column in zip(kinds, columns) if kind == "position"
+                (euler.AXES.index(axis), column) for (axis, kind), column in zip(kinds, columns, strict=True) if kind == "position"
             ),
         )
         self.columns += len(kinds)

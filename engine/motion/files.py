@@ -26,7 +26,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise FileError(f"{path.name} has {size / 1e9:.1f} GB, more than a clip can have; cut it into shorter clips.")
+            raise FileError(f"{path.name} has {size / 1e9:.1f} GB, more than a clip has; cut it into shorter clips.")
         content = path.read_bytes()
     except OSError as error:
         raise FileError(f"{path.name} cannot be read: {_reason(error)}.") from error

@@ -105,7 +105,7 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
         rows = rows.start + np.flatnonzero(turned[rows].any(axis=-1) | moved[rows])
         if not rows.size:
             continue
-        old, heads = rig.globals(motion.rotations[rows], motion.translations[rows])
+        old, _ = rig.globals(motion.rotations[rows], motion.translations[rows])
         change = rig.bone_globals(after.poses[rows]) @ np.swapaxes(rig.bone_globals(before.poses[rows]), -1, -2)
         change = rig.axes.T @ change @ rig.axes  # in the rig's axes
         for joint in rig.paths:
@@ -186,9 +186,9 @@ class _Alignment:
                 since = self._source_rotation(rotations, source) @ self._reference[j].T
                 body[:, j] = self.axes @ since @ self.axes.T @ self._constant[j]
         self._derive_collars(body)
-        for joint, child, share in self._twists():
-            forearm = body[:, joint].copy()
-            body[:, joint] = forearm @ _power(_twist(forearm, body[:, child]), share)
+        for elbow, wrist, share in self._twists():
+            forearm = body[:, elbow].copy()
+            body[:, elbow] = forearm @ _power(_twist(forearm, body[:, wrist]), share)
         return body
 
     def bone_globals(self, poses: np.ndarray) -> np.ndarray:
@@ -453,7 +453,7 @@ def _power(rotations: np.ndarray, exponent: float) -> np.ndarray:
 
 
 def _twist(forearm: np.ndarray, hand: np.ndarray) -> np.ndarray:
-    """Twist (T, 3, 3) about the body's X axis of hand relative to forearm, both (T, 3, 3): forearm^T hand = twist swing."""
+    """Twist (T, 3, 3) about X of hand against forearm, both (T, 3, 3): forearm^T hand = twist swing."""
     quats = Rotation.from_matrix(np.swapaxes(forearm, -1, -2) @ hand).as_quat()
     vectors = np.zeros((len(quats), 3))
     vectors[:, 0] = 2.0 * np.arctan2(quats[:, 0] * np.sign(quats[:, 3] + 1e-300), np.abs(quats[:, 3]))

@@ -44,7 +44,9 @@ def _other(joint: str) -> str:
     return JOINTS[MIRROR[JOINTS.index(joint)]]
 
 
-OFFSETS: np.ndarray = np.array([_HALF[joint] if joint in _HALF else _mirrored(_HALF[_other(joint)]) for joint in JOINTS])
+OFFSETS: np.ndarray = np.array(
+    [_HALF[joint] if joint in _HALF else _mirrored(_HALF[_other(joint)]) for joint in JOINTS]
+)
 LIMBS = _LEFT_LIMBS | {
     _other(joint): (_other(child), _mirrored(direction)) for joint, (child, direction) in _LEFT_LIMBS.items()
 }

@@ -13,7 +13,7 @@ A table (``*.json`` beside this file) holds::
     twist        joint -> {"of": child joint, "share": 0.5}: part of the child bone's twist that the joint takes
     limbs        joint -> direction, in body axes (X left, Y up, Z ahead), that the limb has in the rest pose of every
                  such rig, where the joint positions of the rig do not tell it
-    tpose        joint -> angles about X, then Y, then Z, in degrees and body axes, of the joint's bone when the body stands
+    tpose        joint -> angles about X, then Y, then Z (degrees, body axes) of the joint's bone when the body stands
                  in T-pose; for files whose zero pose is none, because every bone points along its own axis
     turn         joint -> {"degrees": [x, y, z], "why": "..."}: turn of the T-pose joint about X, then Y, then Z before
                  it is aligned to the rig's limb
