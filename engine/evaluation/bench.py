@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     print("| frames | clean, s | ms per frame | roofline, s | clean / roofline |\n|---|---|---|---|---|")
     for frames in LENGTHS[:2] if args.quick else LENGTHS:
         clip = noisy_clip(frames)
-        roofline = best(lambda n=frames: evaluate_network(n), 1 if frames > 5000 else REPETITIONS)
-        clean = best(lambda c=clip: clean_clip(c), 1 if frames > 5000 else REPETITIONS)
+        roofline = best(partial(evaluate_network, frames), 1 if frames > 5000 else REPETITIONS)
+        clean = best(partial(clean_clip, clip), 1 if frames > 5000 else REPETITIONS)
         figures[str(frames)] = {"clean": clean, "roofline": roofline}
         print(
             f"| {frames} | {clean:.2f} | {1000 * clean / frames:.2f} | {roofline:.2f} | {clean / roofline:.2f} |",
@@ -101,7 +102,7 @@ def evaluate_network(frames: int) -> None:
 
 
 def best(work: Callable[[], None], repetitions: int) -> float:
-    """Least seconds of several runs, after one small run to warm up."""
+    """Least seconds of several runs."""
     times = []
     for _ in range(repetitions):
         begin = time.perf_counter()

@@ -139,7 +139,9 @@ def from_motion(motion: Motion, order: str = "ZXY") -> BvhClip:
     """
     skeleton = motion.skeleton
     if sum(parent < 0 for parent in skeleton.parents) != 1:
-        raise MotionError("A BVH file holds one skeleton, and this one has several roots; parent them to one bone.")
+        raise MotionError(
+            "A BVH file holds one skeleton, and this one has several roots; parent them to one bone."
+        )
     rest = Rotation.from_matrix(skeleton.rest[:, :3, :3])
     heads = skeleton.rest[:, :3, 3]
     offsets = np.array([heads[j] - (heads[p] if p >= 0 else 0.0) for j, p in enumerate(skeleton.parents)])
@@ -163,7 +165,9 @@ def from_motion(motion: Motion, order: str = "ZXY") -> BvhClip:
     )
     result = Motion(plain, rotations.reshape(motion.rotations.shape), translations, motion.fps)
     blank = np.zeros((len(motion), column))
-    clip = BvhClip(result, _hierarchy_text(plain, offsets, channels), tuple(channels), blank, f"{1 / motion.fps:.10g}")
+    clip = BvhClip(
+        result, _hierarchy_text(plain, offsets, channels), tuple(channels), blank, f"{1 / motion.fps:.10g}"
+    )
     everywhere = np.ones(motion.rotations.shape[:2], dtype=bool)
     values = _fill(clip, result, everywhere, everywhere)
     return BvhClip(result, clip.hierarchy, clip.channels, values, clip.frame_time)
@@ -203,7 +207,9 @@ class _Hierarchy:
             token = _TOKEN.match(content, position)
             if token is None:
                 if not content[position:].strip():
-                    raise FileError(f"{self._name} is truncated: it ends within the hierarchy; export it again.")
+                    raise FileError(
+                        f"{self._name} is truncated: it ends within the hierarchy; export it again."
+                    )
                 raise self._fail("this is not part of a BVH hierarchy", position + 1)
             at, position = token.start(token.lastgroup or 0), token.end()
             if awaiting_brace != (token["open"] is not None):
@@ -281,12 +287,16 @@ class _Hierarchy:
         if self.channels[joint] != Channels("", (), ()):
             raise self._fail("a joint lists its channels twice", at)
         columns = range(self.columns, self.columns + len(kinds))
-        rotation = [(axis, column) for (axis, kind), column in zip(kinds, columns, strict=True) if kind == "rotation"]
+        rotation = [
+            (axis, column) for (axis, kind), column in zip(kinds, columns, strict=True) if kind == "rotation"
+        ]
         self.channels[joint] = Channels(
             "".join(axis for axis, _ in rotation),
             tuple(column for _, column in rotation),
             tuple(
-                (euler.AXES.index(axis), column) for (axis, kind), column in zip(kinds, columns, strict=True) if kind == "position"
+                (euler.AXES.index(axis), column)
+                for (axis, kind), column in zip(kinds, columns, strict=True)
+                if kind == "position"
             ),
         )
         self.columns += len(kinds)
@@ -322,28 +332,38 @@ def _motion_block(name: str, content: bytes, start: int, columns: int) -> tuple[
     frames_match = _FRAMES.match(content, start)
     time_match = _FRAME_TIME.match(content, frames_match.end()) if frames_match else None
     if frames_match is None or time_match is None:
-        raise FileError(f"{name} is truncated: the number of frames or the frame time is missing; export it again.")
+        raise FileError(
+            f"{name} is truncated: the number of frames or the frame time is missing; export it again."
+        )
     frames = int(frames_match[1])
     if not 0 <= frames <= MAX_FRAMES:
         raise FileError(f"{name} claims to have {frames} frames; export the clip again.")
     if frames == 0:
         raise MotionError(f"{name} has no frames; export the clip with its animation.")
     block = content[time_match.end() :]
-    if len(block) < 2 * frames * columns - 1:  # a digit and a space per value: checked before anything is allocated
-        raise FileError(f"{name} is truncated: it holds fewer values than its {frames} frames need; export it again.")
+    if (
+        len(block) < 2 * frames * columns - 1
+    ):  # a digit and a space per value: checked before anything is allocated
+        raise FileError(
+            f"{name} is truncated: it holds fewer values than its {frames} frames need; export it again."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)
             values = np.fromstring(block, dtype=np.float64, sep=" ")
     except (DeprecationWarning, ValueError) as error:
-        raise FileError(f"{name} holds something that is not a number in its motion block; export it again.") from error
+        raise FileError(
+            f"{name} holds something that is not a number in its motion block; export it again."
+        ) from error
     if values.size != frames * columns:
         fault = "is truncated: it" if values.size < frames * columns else ""
         text = f"{name} {fault} holds {values.size} values where {frames} frames of {columns} channels need"
         raise FileError(f"{' '.join(text.split())} {frames * columns}; export the clip again.")
     if not np.isfinite(values).all():
         frame = int(np.argmin(np.isfinite(values))) // columns
-        raise FileError(f"{name} holds NaN or infinite values (first at frame index {frame}); remove those keys.")
+        raise FileError(
+            f"{name} holds NaN or infinite values (first at frame index {frame}); remove those keys."
+        )
     return values.reshape(frames, columns), time_match[1].decode("latin-1")
 
 
@@ -356,7 +376,9 @@ def _frame_rate(name: str, text: str, frames: int) -> float:
     if frames == 1 and seconds == 0.0:
         return DEFAULT_FPS  # a single pose has no rate
     if not (np.isfinite(seconds) and 1e-6 < seconds < 1e4):
-        raise FileError(f"{name} has the frame time {text!r}, which is no time in seconds; correct it in the file.")
+        raise FileError(
+            f"{name} has the frame time {text!r}, which is no time in seconds; correct it in the file."
+        )
     fps = 1.0 / seconds
     nearest = np.append(_BROADCAST_RATES, np.round(fps))
     best = nearest[np.argmin(np.abs(nearest - fps))]
@@ -386,7 +408,9 @@ def _encode(clip: BvhClip, motion: Motion) -> np.ndarray:
     """(T, C) values of another motion of the clip's skeleton."""
     old = clip.motion
     if motion.skeleton.names != old.skeleton.names:
-        raise MotionError("The animation has other bones than the file it is written over; export it as a new file.")
+        raise MotionError(
+            "The animation has other bones than the file it is written over; export it as a new file."
+        )
     if len(motion) == len(old):
         turned = (motion.rotations != old.rotations).any(axis=-1)
         moved = (motion.translations != old.translations).any(axis=-1)
@@ -455,7 +479,12 @@ def _hierarchy_text(skeleton: Skeleton, offsets: np.ndarray, channels: list[Chan
         if j not in skeleton.parents:
             tail = skeleton.tails[j] - skeleton.rest[j, :3, 3]
             end = np.where(np.isfinite(tail), tail, 0.0)
-            lines += [f"{indent}\tEnd Site", f"{indent}\t{{", f"{indent}\t\tOFFSET {_numbers(end)}", f"{indent}\t}}"]
+            lines += [
+                f"{indent}\tEnd Site",
+                f"{indent}\t{{",
+                f"{indent}\t\tOFFSET {_numbers(end)}",
+                f"{indent}\t}}",
+            ]
     lines += ["\t" * open_depth + "}" for open_depth in range(level - 1, -1, -1)]
     return ("\n".join(lines) + "\n").encode()
 
