@@ -31,12 +31,13 @@ def save(path: Path, spectra: dict[str, Dynamics], notes: dict[str, str]) -> Non
     os.replace(sibling, path)
 
 
-def load(path: Path = FILE) -> dict[str, Dynamics]:
+def load(path: Path | None = None) -> dict[str, Dynamics]:
     """The spectra of body, root, pelvis and joint positions, as `engine.training.dynamics.learn` makes them.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds something else.
     """
+    path = path or FILE
     if not path.is_file():
         raise WeightsError(f"The weights file {path.name} is missing; reinstall DPoser.")
     try:

@@ -136,7 +136,7 @@ def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | No
         )
     quat = rotvec_to_quat(motion.poses)
     rotations, path = _filtered(quat, motion.transl[:, None], motion.fps, settings, cleaned)
-    after = _keep(motion, rotations, path[:, 0], cleaned, joints)
+    after = _keep(motion, rotations, path[:, 0], cleaned, joints, bool(joints[0]))
     return CleanBodyResult(after, _report(motion.fps, len(motion), settings, begin, None, motion, after))
 
 
@@ -153,17 +153,22 @@ def _clean_body_arrays(
     )
     rotations = meet(estimate.quat, quat, ~cleaned, before.fps)
     path = meet(estimate.transl[:, None], before.transl[:, None], ~cleaned, before.fps)[:, 0]
-    same = (estimate.quat == quat).all(axis=(0, 2))
-    return _keep(before, rotations, path, cleaned, joints & ~same), estimate
+    # A joint that was not turned keeps its very numbers, which a trip through quaternions would round.
+    turned = joints & (estimate.quat != quat).any(axis=(0, 2))
+    return _keep(before, rotations, path, cleaned, turned, bool(joints[0])), estimate
 
 
 def _keep(
-    before: BodyMotion, quat: np.ndarray, transl: np.ndarray, cleaned: np.ndarray, joints: np.ndarray
+    before: BodyMotion,
+    quat: np.ndarray,
+    transl: np.ndarray,
+    cleaned: np.ndarray,
+    turned: np.ndarray,
+    moved: bool,
 ) -> BodyMotion:
-    """The new rotations and path where they were asked for, the old ones, bit-equal, elsewhere."""
-    chosen = cleaned[:, None] & joints
-    poses = np.where(chosen[..., None], quat_to_rotvec(quat), before.poses)
-    path = np.where((cleaned & joints[0])[:, None], transl, before.transl)
+    """The new rotations of joints ``turned`` (22,) and, if ``moved``, the new path, at frames ``cleaned`` (T,)."""
+    poses = np.where((cleaned[:, None] & turned)[..., None], quat_to_rotvec(quat), before.poses)
+    path = np.where((cleaned & moved)[:, None], transl, before.transl)
     return replace(before, poses=poses, transl=path)
 
 
