@@ -52,14 +52,17 @@ def smooth_reference(quat: np.ndarray, fps: float, seconds: float) -> np.ndarray
     return smooth / np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-12)
 
 
+def extend(path: np.ndarray, pad: int) -> np.ndarray:
+    """A path (T, 3) continued by ``pad`` frames at either end, point-reflected, so that it goes on as it went."""
+    return np.concatenate([2.0 * path[0] - path[pad:0:-1], path, 2.0 * path[-1] - path[-2 : -pad - 2 : -1]])
+
+
 def smooth_path(path: np.ndarray, fps: float, seconds: float) -> np.ndarray:
-    """A path (T, 3) averaged by a Gaussian of that standard deviation, its ends continued straight."""
+    """A path (T, 3) averaged by a Gaussian of that standard deviation."""
     pad = min(len(path) - 1, round(3 * seconds * fps))
     if pad < 1:
         return path.copy()
-    before = 2.0 * path[0] - path[pad:0:-1]
-    after = 2.0 * path[-1] - path[-2 : -pad - 2 : -1]
-    return gaussian_filter1d(np.concatenate([before, path, after]), seconds * fps, axis=0)[pad:-pad]
+    return gaussian_filter1d(extend(path, pad), seconds * fps, axis=0)[pad:-pad]
 
 
 def continuous(quat: np.ndarray) -> np.ndarray:

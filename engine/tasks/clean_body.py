@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from engine.motion.joints import JOINTS
-from engine.motion.windows import conjugate, multiply, smooth_path, smooth_reference
+from engine.motion.windows import conjugate, extend, multiply, smooth_path, smooth_reference
 from engine.priors.dynamics import Dynamics, Noise
 from engine.priors.spectra_file import load as load_spectra
 from engine.tasks.confidence import bridge, running_median
@@ -148,10 +149,11 @@ def clean_root(
 
 def clean_path(transl: np.ndarray, dynamics: Dynamics, fps: float, strength: float) -> np.ndarray:
     """Pelvis positions (T, 3): jumps there and back are bridged, the measured noise is taken out."""
-    from scipy.ndimage import median_filter
-
-    size = max(3, round(0.3 * fps) | 1)
-    deviation = np.linalg.norm(transl - median_filter(transl, size=(size, 1), mode="reflect"), axis=1)
+    pad = min(len(transl) - 1, round(0.15 * fps) + 1)
+    if pad < 1:
+        return transl
+    typical = median_filter(extend(transl, pad), size=(2 * pad + 1, 1))[pad:-pad]
+    deviation = np.linalg.norm(transl - typical, axis=1)
     known = deviation <= max(POP_METRES, POP_RATIO * float(np.median(deviation)))
     filled = bridge(transl[:, None], known[:, None])
     reference = smooth_path(filled[:, 0], fps, REFERENCE_SECONDS)[:, None]

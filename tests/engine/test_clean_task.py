@@ -179,8 +179,8 @@ def test_a_jump_of_the_pelvis_is_taken_out() -> None:
 
 
 # Over the whole test split and three seeds (docs/evaluation.json) ours over the best tuned filter is 0.87 on white,
-# 0.84 on correlated noise, 0.19 on spikes and 0.61 on drop-outs, where seeds differ by 9 %; an eighth of the clips varies
-# more, hence these bounds.
+# 0.84 on correlated noise, 0.19 on spikes and 0.61 on drop-outs, where seeds differ by 9 %; an eighth of the clips
+# varies more, hence these bounds.
 MARGINS = {"white 5 deg": 0.95, "correlated 5 deg": 0.95, "spikes": 0.4, "drop-outs": 0.9}
 GRIDS = {
     "butterworth": (1.0, 1.5, 2.5, 6.0, 12.0),
