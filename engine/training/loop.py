@@ -62,12 +62,13 @@ def validate(prior: PosePrior, poses: Tensor, seed: int = 7) -> dict[str, float]
     """
     generator = torch.Generator().manual_seed(seed)
     device = prior.mean.device
-    rows = len(poses) // VALIDATION_TIMES * VALIDATION_TIMES
+    count = min(VALIDATION_TIMES, len(poses))
+    rows = len(poses) // count * count
     event = prior.normalise(poses[:rows].to(device))
     z = torch.randn(event.shape, generator=generator).to(device)
     losses = {}
     for name, t_max in (("loss", 1.0), ("loss_low", 0.3)):
-        times = stratified_times(VALIDATION_TIMES, prior.sde.t_min, t_max, generator).to(device)
+        times = stratified_times(count, prior.sde.t_min, t_max, generator).to(device)
         losses[name] = float(noise_matching_loss(prior.denoiser, event, times, z).mean())
     t = torch.full((1,), 0.1, device=device)
     alpha, sigma = prior.sde.marginal(t)
