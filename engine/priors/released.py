@@ -81,8 +81,8 @@ def load_released(path: Path, mean: np.ndarray, std: np.ndarray) -> PosePrior:
         raise WeightsError("The statistics of a DPoser checkpoint are 63 means and 63 positive deviations.")
     if not all(torch.isfinite(parameter).all() for parameter in network.parameters()):
         raise WeightsError(f"{path.name} holds NaN or infinite values; download it again.")
-    statistics = (torch.as_tensor(np.asarray(values), dtype=torch.float32) for values in (mean, std))
-    return PosePrior(network, *statistics).eval().requires_grad_(False)
+    centre, spread = (torch.as_tensor(np.asarray(values), dtype=torch.float32) for values in (mean, std))
+    return PosePrior(network, centre, spread).eval().requires_grad_(False)
 
 
 def _averaged(content: Any) -> dict[str, Tensor]:
