@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("scipy", reason="the demo's importer needs the engine's libraries in Blender's own interpreter")
+pytest.importorskip(
+    "scipy", reason="the demo's importer needs the engine's libraries in Blender's own interpreter"
+)
 
 from engine.motion import bvh  # noqa: E402
 from engine.motion.rigs import find_map  # noqa: E402
