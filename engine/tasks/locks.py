@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from engine.motion.windows import exp_around, log_around
@@ -24,9 +26,10 @@ def meet(result: np.ndarray, original: np.ndarray, locked: np.ndarray, fps: floa
     miss = log_around(result, original) if quaternions else original - result
     frames = len(result)
     time = np.arange(frames)
-    before = np.maximum.accumulate(np.where(locked, time, -frames))
-    after = np.minimum.accumulate(np.where(locked, time, 2 * frames)[::-1])[::-1]
     reach = max(1.0, BLEND_SECONDS * fps)
+    away = frames + math.ceil(reach)  # where no frame is locked on one side, nothing pulls from there
+    before = np.maximum.accumulate(np.where(locked, time, -away))
+    after = np.minimum.accumulate(np.where(locked, time, frames + away)[::-1])[::-1]
     ease = [0.5 * (1.0 + np.cos(np.pi * np.minimum(d / reach, 1.0))) for d in (time - before, after - time)]
     total = np.maximum(1.0, ease[0] + ease[1])
     left, right = np.clip(before, 0, frames - 1), np.clip(after, 0, frames - 1)
