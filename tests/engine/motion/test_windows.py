@@ -125,9 +125,7 @@ def test_windows_cover_and_their_weights_sum_to_one(frames: int, length: int, si
     for starts in cover.batches(size):
         assert len(starts) <= size
         windows = cover.cut(clip, starts)
-        assert all(
-            (w == clip[s : s + cover.length]).all() for w, s in zip(windows, starts, strict=True)
-        )
+        assert all((w == clip[s : s + cover.length]).all() for w, s in zip(windows, starts, strict=True))
         cover.add(total, windows, starts)
     assert (cover.weight() > 0).all()
     np.testing.assert_allclose(total / cover.weight()[:, None, None], clip, atol=1e-9)

@@ -25,7 +25,9 @@ def spectra() -> Dynamics:
     return load()["body"]
 
 
-def moving(seconds: float, fps: float, seed: int = 0, degrees: float = 25.0, noise: float = 0.0) -> np.ndarray:
+def moving(
+    seconds: float, fps: float, seed: int = 0, degrees: float = 25.0, noise: float = 0.0
+) -> np.ndarray:
     """Rotations (T, 21, 4) of joints that swing at up to 1.5 Hz, with white noise in degrees per axis."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * fps))[:, None, None] / fps

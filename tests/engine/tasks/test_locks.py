@@ -62,7 +62,9 @@ def test_the_pull_ends_after_a_quarter_of_a_second(width: int, fps: float) -> No
     far = seconds >= BLEND_SECONDS
     assert (distance(met, result)[far] < 1e-12).all() and (distance(met, result)[~far] > 0).all()
     # No step: the way from locked to free is one half of a cosine, whose slope is at most pi / 2 over the blend.
-    assert np.abs(np.diff(distance(met, result), axis=0)).max() < 0.2 * np.pi / 2 / (BLEND_SECONDS * fps) + 1e-6
+    assert (
+        np.abs(np.diff(distance(met, result), axis=0)).max() < 0.2 * np.pi / 2 / (BLEND_SECONDS * fps) + 1e-6
+    )
 
 
 @pytest.mark.parametrize("width", [3, 4])
