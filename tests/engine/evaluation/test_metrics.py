@@ -45,7 +45,7 @@ def test_procrustes_is_that_of_scipy() -> None:
 
 def test_position_error_is_the_length_of_a_shift_in_millimetres() -> None:
     joints = np.random.default_rng(2).normal(size=(5, 22, 3))
-    assert mpjpe(joints + [0.002, -0.003, 0.006], joints) == pytest.approx(7.0)
+    assert mpjpe(joints + np.array([0.002, -0.003, 0.006]), joints) == pytest.approx(7.0)
     assert mpjpe(joints, joints) == 0.0
 
 
