@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import engine
 from engine.failures import explain
 
 Run = Callable[[argparse.Namespace], int]
+Configure = Callable[[argparse.ArgumentParser], Run]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,26 +46,15 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _clean(parser: argparse.ArgumentParser) -> Run:
-    from engine import clean_files
+def _command(module: str) -> Configure:
+    """A command that lives in ``engine.commands`` (or ``engine.training``), imported only when it is asked for."""
 
-    clean_files.add_arguments(parser)
-    return clean_files.run
+    def configure(parser: argparse.ArgumentParser) -> Run:
+        command = import_module(module)
+        command.add_arguments(parser)
+        return command.run
 
-
-def _evaluate(parser: argparse.ArgumentParser) -> Run:
-    from engine.evaluation import clean
-
-    parser.add_argument("--task", choices=["clean"], default="clean", help="what to measure (default: clean)")
-    clean.add_arguments(parser)
-    return clean.run
-
-
-def _train(parser: argparse.ArgumentParser) -> Run:
-    from engine.training import train
-
-    train.add_arguments(parser)
-    return train.run
+    return configure
 
 
 def _serve(parser: argparse.ArgumentParser) -> Run:
@@ -75,9 +66,14 @@ def _serve(parser: argparse.ArgumentParser) -> Run:
     return run
 
 
-_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], Run]]] = {
-    "clean": ("clean a BVH or AMASS clip, or a folder of them", _clean),
-    "evaluate": ("measure a task on clips whose truth is known", _evaluate),
-    "train": ("train a pose prior on motion capture", _train),
+_COMMANDS: dict[str, tuple[str, Configure]] = {
+    "clean": ("clean a BVH or AMASS clip, or a folder of them", _command("engine.commands.clean")),
+    "complete": ("fill in missing joints or limbs of a clip", _command("engine.commands.complete")),
+    "generate": ("generate natural poses", _command("engine.commands.generate")),
+    "inbetween": ("fill the frames between the keys of a clip", _command("engine.commands.inbetween")),
+    "fit": ("fit poses to 2D keypoints, 3D joints or effector targets", _command("engine.commands.fit")),
+    "score": ("tell how plausible the poses of a clip are", _command("engine.commands.score")),
+    "evaluate": ("measure tasks on data whose truth is known", _command("engine.commands.evaluate")),
+    "train": ("train a prior on motion capture", _command("engine.training.train")),
     "serve": ("answer Blender over stdin and stdout", _serve),
 }

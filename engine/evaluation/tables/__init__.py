@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine evaluate --table``: the paper's tables measured again on our data."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.evaluation.tables.table import Context, Table
+
+MODULES: dict[str, str] = {
+    "1": "generation:table_1",
+    "2": "fitting:table_2",
+    "3": "completion:table_3",
+    "4": "denoising:table_4",
+    "5": "schedules:table_5",
+    "6": "denoising:table_6",
+    "S-1": "schedules:table_s1",
+    "S-2": "denoising:table_s2",
+    "S-3": "training:table_s3",
+    "S-4": "training:table_s4",
+    "S-5": "completion:table_s5",
+    "reconstruction": "reconstruction:reconstruction",
+    "inbetween": "inbetween:inbetween",
+    "effectors": "effectors:effectors",
+    "auxiliary": "training:auxiliary",
+}
+"""Table name -> module in this package and its function ``(Context) -> Table``."""
+
+
+def measure(name: str, context: Context) -> Table:
+    """Measure one table; KeyError for a name not in `MODULES`."""
+    module, function = MODULES[name].split(":")
+    return getattr(import_module(f"{__name__}.{module}"), function)(context)
