@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.errors import FileError, MotionError
+from engine.commands.arguments import names, natural, read_bone_map, resolve, span, spans
+from engine.commands.clip_file import FORMATS
+from engine.errors import FileError
 from engine.failures import explain
-from engine.motion import amass, bvh
-from engine.motion.files import read_bytes, replacing
+from engine.motion.files import replacing
 from engine.motion.motion import BodyMotion
 from engine.progress import Progress
 from engine.tasks.clean import (
@@ -27,10 +28,6 @@ from engine.tasks.clean import (
     clean,
     clean_body,
 )
-
-Span = tuple[int | None, int | None]
-
-_FORMATS: dict[str, Any] = {".bvh": bvh, ".npz": amass}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,12 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strength", type=_strength, default=1.0, metavar="S",
         help="0 leaves the clip as it is, 1 (default) does what its noise asks for, 2 is the most",
     )  # fmt: skip
-    parser.add_argument("--range", type=_span, metavar="A:B", help="frames to clean (default: all)")
+    parser.add_argument("--range", type=span, metavar="A:B", help="frames to clean (default: all)")
     parser.add_argument(
-        "--lock-frames", type=_spans, default=(), metavar="LIST", help="frames to keep as they are: 1,5,10:20"
+        "--lock-frames", type=spans, default=(), metavar="LIST", help="frames to keep as they are: 1,5,10:20"
     )
     parser.add_argument(
-        "--bones", type=_names, metavar="LIST",
+        "--bones", type=names, metavar="LIST",
         help="clean only these: bones of the rig, joints (left_elbow) or parts (left_arm, trunk) of the body",
     )  # fmt: skip
     parser.add_argument(
@@ -66,9 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="default: auto"
     )
-    parser.add_argument(
-        "--seed", type=_natural, default=0, metavar="N", help="of all randomness (default: 0)"
-    )
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of all randomness (default: 0)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found and done")
     parser.add_argument("--overwrite", action="store_true", help="allow OUT to be IN itself")
 
@@ -80,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         FileError: there is nothing to clean, or OUT or the report cannot be what was asked for.
     """
     clips = _clips(args.input, args.output, args.overwrite)
-    bone_map = None if args.bone_map is None else _read_bone_map(args.bone_map)
+    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
     entries: list[dict[str, Any]] = []
     begin = time.monotonic()
     for number, clip in enumerate(clips, start=1):
@@ -118,7 +113,7 @@ def _clips(source: Path, target: Path, overwrite: bool) -> list[_Clip]:
             )
         inside = target.resolve()
         found = [
-            path for path in sorted(source.rglob("*")) if path.suffix.lower() in _FORMATS and path.is_file()
+            path for path in sorted(source.rglob("*")) if path.suffix.lower() in FORMATS and path.is_file()
         ]
         if inside != source.resolve():  # What an earlier run left there is no input of this one.
             found = [path for path in found if not path.resolve().is_relative_to(inside)]
@@ -130,7 +125,7 @@ def _clips(source: Path, target: Path, overwrite: bool) -> list[_Clip]:
     elif not source.exists():
         raise FileError(f"{source} does not exist; check its name.")
     else:
-        if source.suffix.lower() not in _FORMATS:
+        if source.suffix.lower() not in FORMATS:
             raise FileError(f"{source.name} is neither a .bvh nor an .npz file; convert it to one of them.")
         if target.is_dir():
             target = target / source.name
@@ -151,7 +146,7 @@ def _clean_clip(
 ) -> dict[str, Any]:
     """Clean one clip; its part of the report."""
     begin = time.monotonic()
-    files = _FORMATS[clip.source.suffix.lower()]
+    files = FORMATS[clip.source.suffix.lower()]
     content = files.read(clip.source)
     frames = len(content.motion)
     settings = _settings(args, frames)
@@ -179,32 +174,12 @@ def _settings(args: argparse.Namespace, frames: int) -> CleanSettings:
     return CleanSettings(
         method=args.method,
         strength=args.strength,
-        frames=None if args.range is None else _resolve(args.range, frames),
-        lock_frames=tuple(frame for span in args.lock_frames for frame in range(*_resolve(span, frames))),
+        frames=None if args.range is None else resolve(args.range, frames),
+        lock_frames=tuple(frame for part in args.lock_frames for frame in range(*resolve(part, frames))),
         bones=args.bones,
         seed=args.seed,
         device=args.device,
     )
-
-
-def _resolve(span: Span, frames: int) -> tuple[int, int]:
-    begin, end = span[0] or 0, frames if span[1] is None else span[1]
-    if not begin < end <= frames:
-        raise MotionError(
-            f"The frames {begin}:{end} are not in the clip, whose frames are 0:{frames}; correct --range or "
-            "--lock-frames."
-        )
-    return begin, end
-
-
-def _read_bone_map(path: Path) -> dict[str, str]:
-    try:
-        bone_map = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path.name} is not a JSON file; write a bone map as joint: bone.") from error
-    if not isinstance(bone_map, dict) or not all(isinstance(bone, str) for bone in bone_map.values()):
-        raise FileError(f"{path.name} must map each joint's name to a bone's name.")
-    return bone_map
 
 
 def _summary(entries: list[dict[str, Any]], failed: list[str], seconds: float) -> str:
@@ -220,36 +195,3 @@ def _strength(text: str) -> float:
     if not 0 <= value <= MAX_STRENGTH:
         raise argparse.ArgumentTypeError(f"must be from 0 to {MAX_STRENGTH:g}")
     return value
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return value
-
-
-def _span(text: str) -> Span:
-    first, colon, last = text.partition(":")
-    try:
-        begin, end = _natural(first) if first else None, _natural(last) if last else None
-    except (ValueError, argparse.ArgumentTypeError):
-        colon = ""
-    if not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0:100")
-    return begin, end
-
-
-def _spans(text: str) -> tuple[Span, ...]:
-    return tuple(_span(part if ":" in part else f"{part}:{_following(part)}") for part in text.split(","))
-
-
-def _following(text: str) -> int:
-    try:
-        return _natural(text) + 1
-    except (ValueError, argparse.ArgumentTypeError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a frame or a range such as 10:20") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

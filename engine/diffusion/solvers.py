@@ -9,15 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.diffusion.denoiser import Estimate, diffuse
+from engine.diffusion.denoiser import diffuse
+from engine.diffusion.samplers import Denoise, OnIteration, ddim, integrate
+from engine.diffusion.schedule import uniform
 from engine.diffusion.sde import SDE
-
-Denoise = Callable[[Tensor, Tensor], Estimate]
-OnIteration = Callable[[int, int], None]
 
 
 @torch.no_grad()
-def denoised_target(denoise: Denoise, sde: SDE, x: Tensor, t: float, z: Tensor) -> Tensor:
+def denoised_target(denoise: Denoise, sde: SDE, x: Tensor, t: float, z: Tensor, steps: int = 1) -> Tensor:
     """sg[x0_hat(t)] of DPoser's regulariser (Algorithm 1, lines 3-6): one-step denoising of x (B, *event).
 
     Args:
@@ -26,9 +25,16 @@ def denoised_target(denoise: Denoise, sde: SDE, x: Tensor, t: float, z: Tensor) 
         x: the current solution.
         t: the time of this iteration.
         z: noise, broadcast over x; one row shared by all frames of a clip keeps them consistent in time.
+        steps: more than 1 denoises by DDIM through equal steps from t to t / steps, whose estimate is taken (HiFA's
+            multi-step denoising, DPoser sec. B and Table S-1).
     """
     time = torch.full((1,), t, dtype=torch.float32, device=x.device)
-    return denoise(diffuse(sde, x.float(), time, z.float()), time).x0.to(x.dtype)
+    x_t = diffuse(sde, x.float(), time, z.float())
+    if steps > 1:
+        grid = uniform(steps - 1, t, t / steps)
+        x_t = integrate(denoise, sde, x_t, grid, ddim()).x
+        time = torch.full((1,), t / steps, dtype=torch.float32, device=x.device)
+    return denoise(x_t, time).x0.to(x.dtype)
 
 
 def proximal(
