@@ -100,3 +100,61 @@ class ScoreMLP(nn.Module):
         if self.released_scaling:
             out = out / self.sigmas[(TIME_LABEL_SCALE * t).long()][:, None].to(out.dtype)
         return out
+
+
+class ConditionalScoreMLP(nn.Module):
+    """`ScoreMLP`'s layers, told which coordinates are known, what they are, and how far to trust them.
+
+    Args:
+        dim: event size.
+        groups_of: coordinates per joint; a joint is known or unknown as a whole.
+        hidden, embed, blocks, dropout, groups: as in `ScoreMLP`.
+    """
+
+    def __init__(
+        self,
+        dim: int = 63,
+        groups_of: int = 3,
+        hidden: int = 1024,
+        embed: int = 256,
+        blocks: int = 2,
+        dropout: float = 0.0,
+        groups: int = 32,
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "dim": dim,
+            "groups_of": groups_of,
+            "hidden": hidden,
+            "embed": embed,
+            "blocks": blocks,
+            "groups": groups,
+        }
+        self.embed, self.groups_of = embed, groups_of
+        self.time = nn.Linear(embed, embed)
+        self.pre = TimedLayer(2 * dim + dim // groups_of, hidden, embed, groups, dropout)
+        self.layers = nn.ModuleList(
+            TimedLayer(hidden, hidden, embed, groups, dropout) for _ in range(2 * blocks)
+        )
+        self.post = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor, t: Tensor, known: Tensor, trust: Tensor) -> Tensor:
+        """Predict the noise of the unknown coordinates; what comes out for known ones means nothing.
+
+        Args:
+            x: (B, dim) diffused events; known coordinates are ignored.
+            t: (B,), or (1,) when shared, or a divisor of B: each row then serves B / len(t) consecutive items.
+            known: (B, dim) known coordinates as measured; unknown ones are ignored.
+            trust: (B, joints), 0 where unknown, else 1 / sqrt(1 + s^2) for measurement noise of s standard
+                deviations.
+        """
+        scale = trust.repeat_interleave(self.groups_of, dim=1)
+        embedding = positional_embedding(TIME_LABEL_SCALE * t, self.embed).to(self.time.weight.dtype)
+        embedding = nn.functional.silu(self.time(embedding))
+        biases = [layer.dense_t(embedding) for layer in (self.pre, *self.layers)]
+        if 1 < len(t) < len(x):
+            biases = [b.repeat_interleave(len(x) // len(t), dim=0) for b in biases]
+        h = self.pre(torch.cat([x * (scale == 0), known * scale, trust], dim=1), biases[0])
+        for i in range(0, len(self.layers), 2):
+            h = h + self.layers[i + 1](self.layers[i](h, biases[i + 1]), biases[i + 2])
+        return self.post(h)
