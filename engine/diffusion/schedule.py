@@ -9,8 +9,16 @@ import numpy as np
 
 
 def uniform(steps: int, start: float, stop: float) -> np.ndarray:
-    """Grid (steps + 1,) for ``integrate``: equal steps from ``start`` to ``stop``, falling or rising."""
+    """Grid (steps + 1,) for ``integrate``: equal steps from ``start`` to ``stop``, falling or bent."""
     return np.linspace(start, stop, steps + 1)
+
+
+def bent(steps: int, start: float, stop: float, bend: float) -> np.ndarray:
+    """Grid (steps + 1,) for ``integrate`` whose steps shrink towards ``stop``: t - stop goes as u^bend, u from 1 to 0.
+
+    Poses take their shape at small t (DPoser sec. 4.3), so that is where few steps are best spent.
+    """
+    return stop + (start - stop) * np.linspace(1.0, 0.0, steps + 1) ** bend
 
 
 def truncated(steps: int, t_max: float, t_min: float) -> np.ndarray:

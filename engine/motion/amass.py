@@ -21,6 +21,7 @@ from engine.motion.tpose import OFFSETS
 
 MAX_MEMBERS = 1000
 BODY = 3 * len(JOINTS)
+SMPLH = 3 * 52  # body and hands
 
 _RATES = ("mocap_framerate", "mocap_frame_rate", "framerate", "fps")
 _TO_Y_UP = Rotation.from_rotvec([-np.pi / 2, 0.0, 0.0])
@@ -103,6 +104,32 @@ def write(path: str | Path, clip: AmassClip, motion: BodyMotion) -> None:
     with files.replacing(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, content in members.items():
             archive.writestr(f"{key}.npy", content)
+
+
+def create(path: str | Path, motion: BodyMotion, betas: np.ndarray | None = None) -> None:
+    """Write a new AMASS file (SMPL-H: 52 joints, hands at rest) of a motion. It appears whole or not at all.
+
+    Args:
+        path: the ``.npz``.
+        motion: Y up; its `transl` becomes the file's translation, turned to Z up.
+        betas: (B,) shape coefficients; zeros by default.
+
+    Raises:
+        FileError: the target cannot be written.
+    """
+    poses = np.zeros((len(motion), SMPLH), np.float64)
+    poses[:, :BODY] = motion.poses.reshape(len(motion), -1)
+    poses[:, :3] = (_TO_Y_UP.inv() * Rotation.from_rotvec(motion.poses[:, 0])).as_rotvec()
+    arrays = {
+        "poses": poses,
+        "trans": motion.transl @ _TO_Y_UP.as_matrix(),
+        "betas": np.zeros(16) if betas is None else np.asarray(betas, np.float64),
+        "gender": np.array("neutral"),
+        "mocap_framerate": np.array(motion.fps),
+    }
+    with files.replacing(Path(path)) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, array in arrays.items():
+            archive.writestr(f"{key}.npy", _npy(array))
 
 
 def _members(path: Path) -> dict[str, bytes]:

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine complete``: missing joints or limbs of a clip, several hypotheses, from file to file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine.commands.arguments import Span, names, natural, read_bone_map, resolve, span
+from engine.commands.clip_file import ClipFile, check_target
+from engine.errors import MotionError
+from engine.motion.joints import JOINTS, PARTS
+from engine.progress import Progress
+
+SINGLE_POSE = ("paper", "released", "best")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``complete``; imports nothing heavy."""
+    parser.epilog = (
+        "With one hypothesis OUT is it; with more, OUT is the likeliest and OUT_2, OUT_3 ... the others. Frames are "
+        "counted from 0, and A:B means A up to but not including B. What is not missing stays as it is."
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
+    parser.add_argument("output", metavar="OUT", type=Path, help="the file to write")
+    parser.add_argument(
+        "--missing", type=names, required=True, metavar="LIST",
+        help=f"joints (left_elbow) or parts ({', '.join(PARTS)}), with commas between",
+    )  # fmt: skip
+    parser.add_argument(
+        "--range", type=span, metavar="A:B", help="frames in which they are missing (default: all)"
+    )
+    parser.add_argument("--hypotheses", type=natural, default=1, metavar="S", help="default: 1")
+    parser.add_argument(
+        "--single-poses", choices=SINGLE_POSE, metavar="PRESET",
+        help="complete every frame by itself, as the paper does: paper, released or best (default: as one motion)",
+    )  # fmt: skip
+    parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Complete one clip; returns the exit code.
+
+    Raises:
+        FileError: a file is not there, not a clip, or cannot be written. MappingError: the rig cannot be matched.
+        MotionError: an option does not fit the clip.
+    """
+    check_target(args.input, args.output)
+    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
+    clip = ClipFile(args.input, bone_map)
+    known = _known(args.missing, args.range, len(clip.body))
+    progress = Progress(args.input.name, len(clip.body), sys.stderr)
+    from engine.tasks.complete_clip import CompleteClipSettings, complete_clip, complete_frames
+
+    try:
+        if args.single_poses:
+            result = complete_frames(
+                clip.body, known, args.single_poses, args.hypotheses, args.seed, args.device, progress.step
+            )
+        else:
+            settings = CompleteClipSettings(args.hypotheses, seed=args.seed, device=args.device)
+            result = complete_clip(clip.body, known, settings, on_step=progress.step)
+    finally:
+        progress.close()
+    for number, (motion, share) in enumerate(zip(result.motions, result.share, strict=True), start=1):
+        target = args.output if number == 1 else args.output.with_stem(f"{args.output.stem}_{number}")
+        clip.write(target, motion)
+        print(f"{target.name}: hypothesis {number}, share {share:.0%}", file=sys.stderr)
+    return 0
+
+
+def _known(missing: tuple[str, ...], frames: Span | None, count: int) -> np.ndarray:
+    """(T, 21) bool, which body joints are known in which frame."""
+    wanted: set[str] = set()
+    for name in missing:
+        if name not in JOINTS[1:] and name not in PARTS:
+            raise MotionError(f"There is no joint or part called {name!r}; parts are {', '.join(PARTS)}.")
+        wanted |= set(PARTS.get(name, (name,)))
+    begin, end = (0, count) if frames is None else resolve(frames, count)
+    known = np.ones((count, len(JOINTS) - 1), bool)
+    known[begin:end, [joint in wanted for joint in JOINTS[1:]]] = False
+    return known
