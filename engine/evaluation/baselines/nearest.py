@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from engine.body import Body, bundled
+from engine.evaluation.places import places
 from engine.training.dataset import mirror
 
 STRIDE = 10  # every tenth pose (3 Hz): neighbours in time would all be the same hypothesis
@@ -63,8 +63,7 @@ class NearestPoses:
     def _places(self, poses: np.ndarray, observed: np.ndarray) -> np.ndarray:
         """(N, 66) joint positions in metres with missing rotations at rest, root at the origin."""
         posed = np.where(observed[:, None], poses, 0.0).astype(np.float32)
-        full = np.concatenate([np.zeros((len(posed), 1, 3), np.float32), posed], axis=1)
-        return self._body.joints(full, torch.zeros(3)).flatten(1).numpy()
+        return places(self._body, posed).reshape(len(poses), -1)
 
 
 def _smallest(distances: np.ndarray, count: int) -> np.ndarray:
