@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from engine.diffusion.networks import ScoreMLP
 from engine.errors import WeightsError
-from engine.priors.pose_prior import POSE_DIM, PosePrior
+from engine.priors.pose_prior import PosePrior
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SCHEMA = "dposer-pose-prior/1"
@@ -24,18 +24,27 @@ MAX_BYTES = 200_000_000
 def save_pose_prior(path: Path, prior: PosePrior, notes: dict[str, str]) -> None:
     """Write a prior as half-precision safetensors (statistics stay float32), whole or not at all.
 
-    ``notes`` go into the file's metadata beside the schema and the network's settings.
+    ``notes`` go into the file's metadata beside the schema, the network's settings, the representation and the
+    normalisation.
     """
     network = cast(ScoreMLP, prior.denoiser.network)
     tensors = {f"network.{k}": v.detach().half().contiguous() for k, v in network.state_dict().items()}
     tensors |= {"mean": prior.mean.clone(), "std": prior.std.clone()}
+    metadata = {
+        "schema": SCHEMA,
+        "network": json.dumps(network.settings),
+        "representation": prior.representation.name,
+        "normalisation": prior.normalisation,
+    }
     sibling = path.with_suffix(".partial")
-    save_file(tensors, sibling, {"schema": SCHEMA, "network": json.dumps(network.settings), **notes})
+    save_file(tensors, sibling, metadata | notes)
     os.replace(sibling, path)
 
 
 def load_pose_prior(path: Path | None = None) -> PosePrior:
     """The bundled prior, or the one in ``path``, in float32 and evaluation mode on the CPU.
+
+    A file that names no representation or normalisation has axis-angle and the z-score.
 
     Raises:
         WeightsError: the file is missing, damaged, made for another network, or holds NaN.
@@ -53,15 +62,21 @@ def load_pose_prior(path: Path | None = None) -> PosePrior:
             raise WeightsError(f"The weights file {path.name} is not a DPoser pose prior.")
         settings = json.loads(metadata["network"])
         network = ScoreMLP(dropout=0.0, **settings)
-        prior = PosePrior(network, tensors.pop("mean"), tensors.pop("std"))
+        prior = PosePrior(
+            network,
+            tensors.pop("mean"),
+            tensors.pop("std"),
+            representation=metadata.get("representation", "axis-angle"),
+            normalisation=metadata.get("normalisation", "z-score"),
+        )
         network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(
             f"The weights file {path.name} is damaged or made for another network; reinstall DPoser."
         ) from error
-    if prior.mean.shape != (POSE_DIM,) or prior.std.shape != (POSE_DIM,) or not (prior.std > 0).all():
+    if not (prior.std > 0).all():
         raise WeightsError(
-            f"The weights file {path.name} holds statistics that are not of 63 pose coordinates."
+            f"The weights file {path.name} holds scales that are not positive; train it again."
         )
     if not all(torch.isfinite(p).all() for p in prior.state_dict().values()):
         raise WeightsError(f"The weights file {path.name} holds NaN or infinite values; reinstall DPoser.")

@@ -19,11 +19,16 @@ from torch.optim.swa_utils import AveragedModel
 from engine.device import pick_device, prefers_bfloat16
 from engine.diffusion.denoiser import noise_matching_loss
 from engine.diffusion.networks import ScoreMLP
+from engine.errors import WeightsError
 from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import save_pose_prior
 from engine.training import checkpoint, dataset
+from engine.training.auxiliary import body_loss
+from engine.training.statistics import statistics
 
 VALIDATION_TIMES = 64
+DEFAULTS = {"representation": "axis-angle", "normalisation": "z-score"}
+"""What checkpoints from before there was a choice have."""
 
 
 def ema_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -76,6 +81,39 @@ def validate(prior: PosePrior, poses: Tensor, seed: int = 7) -> dict[str, float]
     return losses | {"x0_deg": float(torch.rad2deg(error.square().mean().sqrt()))}
 
 
+def untrained(args: argparse.Namespace, poses: dataset.PoseSet) -> PosePrior:
+    """A prior with fresh weights and the statistics of the training poses."""
+    mean, std = statistics(poses, args.representation, args.normalisation)
+    network = ScoreMLP(len(mean), args.hidden, args.embed, dropout=args.dropout)
+    return PosePrior(network, mean, std, representation=args.representation, normalisation=args.normalisation)
+
+
+def training_loss(
+    prior: PosePrior, event: Tensor, times: Tensor, z: Tensor, auxiliary: str, auxiliary_batch: int
+) -> Tensor:
+    """Noise matching over a batch, and the body-model loss over some of it where asked for (DPoser sec. D).
+
+    Args:
+        prior: in training.
+        event: (B, dim); z, the same shape.
+        times: (B',), each for B / B' items.
+        auxiliary: none, plain or weighted.
+        auxiliary_batch: items of the body-model loss, spread evenly over the batch and so over the times.
+    """
+    loss = noise_matching_loss(prior.denoiser, event, times, z).mean()
+    if auxiliary == "none":
+        return loss
+    count = min(auxiliary_batch, len(event))
+    rows = torch.arange(count, device=event.device) * len(event) // count
+    each = times.repeat_interleave(len(event) // len(times))[rows]
+    return loss + body_loss(prior, event[rows], each, z[rows], auxiliary == "weighted").mean()
+
+
+def kept_weights(folder: Path, iteration: int) -> Path:
+    """Where ``--keep-every`` keeps the weights of an iteration."""
+    return folder / f"dposer_{iteration:06d}.safetensors"
+
+
 def train_dposer(args: argparse.Namespace) -> Path:
     """Train until the iterations or the patience run out; returns the path of the best weights."""
     torch.manual_seed(args.seed)
@@ -86,23 +124,23 @@ def train_dposer(args: argparse.Namespace) -> Path:
 
     training = dataset.load(args.data, args.share_alike)
     held_out = torch.from_numpy(dataset.load(args.val).poses[::3]) if args.val else None
-    weights = training.subject_weights()[:, None]
-    flat = np.stack([training.poses, dataset.mirror(training.poses)]).reshape(2, -1, 63)
-    mean = (flat.mean(axis=0) * weights).sum(axis=0)
-    std = np.sqrt((((flat - mean) ** 2).mean(axis=0) * weights).sum(axis=0))
     print(
         f"{len(training)} poses of {len(np.unique(training.subjects))} subjects on {device}", file=sys.stderr
     )
 
-    network = ScoreMLP(dropout=args.dropout)
-    prior = PosePrior(network, torch.from_numpy(mean).float(), torch.from_numpy(std).float()).to(device)
+    prior = untrained(args, training).to(device)
     averaged = AveragedModel(prior, avg_fn=ema_average(args.ema))
     smoothed = cast(PosePrior, averaged.module)
     optimiser = torch.optim.Adam(prior.parameters(), lr=args.learning_rate, betas=(0.9, 0.999), eps=1e-8)
-    state = {"iteration": 0, "best": float("inf"), "since_best": 0, "seconds": 0.0}
+    made_for = {"representation": args.representation, "normalisation": args.normalisation}
+    state = {"iteration": 0, "best": float("inf"), "since_best": 0, "seconds": 0.0} | made_for
     resume = args.out / "checkpoint.safetensors"
     if resume.exists() and not args.fresh:
         state = checkpoint.load(resume, prior, averaged, optimiser, generator)
+        if any(state.get(name, earlier) != made_for[name] for name, earlier in DEFAULTS.items()):
+            raise WeightsError(
+                f"The checkpoint {resume.name} has another representation or normalisation; use another --out."
+            )
         print(f"resumed at iteration {state['iteration']}", file=sys.stderr)
 
     best_path = args.out / "dposer.safetensors"
@@ -118,13 +156,15 @@ def train_dposer(args: argparse.Namespace) -> Path:
             )
             z = torch.randn(event.shape, generator=generator).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss = noise_matching_loss(prior.denoiser, event, times, z).mean()
+                loss = training_loss(prior, event, times, z, args.auxiliary, args.auxiliary_batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0, error_if_nonfinite=True)
             optimiser.step()
             averaged.update_parameters(prior)
             running += (float(loss.detach()) - running) / min(iteration, 100)
+            if args.keep_every and iteration % args.keep_every == 0:
+                save_pose_prior(kept_weights(args.out, iteration), smoothed, {"iteration": str(iteration)})
             if iteration % args.validate_every and iteration != args.iterations:
                 continue
 

@@ -32,11 +32,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--warm-up", type=int, default=1000, help="iterations of linear warm-up")
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--hidden", type=int, default=1024, help="width of the network, a multiple of 32")
+    parser.add_argument("--embed", type=int, default=512, help="width of the time embedding, even")
+    parser.add_argument(
+        "--representation", choices=["axis-angle", "6d"], default="axis-angle", help="of a joint's rotation"
+    )
+    parser.add_argument(
+        "--normalisation",
+        choices=["none", "min-max", "z-score"],
+        default="z-score",
+        help="of its coordinates",
+    )
+    parser.add_argument(
+        "--auxiliary", choices=["none", "plain", "weighted"], default="none",
+        help="joints of a 10-step recovery as a further loss (DPoser sec. D), or weighted by log(1 + alpha/sigma)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--auxiliary-batch",
+        type=int,
+        default=64,
+        help="how many poses of a batch the further loss is taken on",
+    )
     parser.add_argument("--ema", type=float, default=0.9995, help="decay of the averaged weights")
     parser.add_argument("--validate-every", type=int, default=500)
     parser.add_argument(
         "--patience", type=int, default=12, help="validations without improvement before it stops"
     )
+    parser.add_argument(
+        "--keep-every", type=int, default=0,
+        help="also keep the averaged weights of every so many iterations (default: the best ones only)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument(
         "--share-alike", action="store_true", help="also train on clips under share-alike licences"
