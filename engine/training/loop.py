@@ -106,7 +106,8 @@ def training_loss(
     count = min(auxiliary_batch, len(event))
     rows = torch.arange(count, device=event.device) * len(event) // count
     each = times.repeat_interleave(len(event) // len(times))[rows]
-    return loss + body_loss(prior, event[rows], each, z[rows], auxiliary == "weighted").mean()
+    # Both are squared norms in the paper; ours of the noise is a mean over coordinates, so this one shrinks alike.
+    return loss + body_loss(prior, event[rows], each, z[rows], auxiliary == "weighted").mean() / prior.dim
 
 
 def kept_weights(folder: Path, iteration: int) -> Path:
