@@ -133,6 +133,7 @@ SAMPLERS: dict[str, Step] = {
     "euler-maruyama": euler_maruyama,
     "predictor-corrector": predictor_corrector(euler_maruyama),
     "ddim": ddim(0.0),
+    "ddim 0.6": ddim(0.6),
     "ancestral": ddim(1.0),
     "probability-flow": probability_flow_heun,
 }

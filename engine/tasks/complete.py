@@ -197,13 +197,53 @@ def _by_clusters(
         tell = _teller(on_step, rows, len(poses))
         seeds = _seeds(settings.seed, rows.start, rows.stop - rows.start, candidates)
         event = draw_candidates(poses[rows], known[rows], seeds, solver, prior, tell)
-        placed = pose_joints(prior.denormalise(event)).flatten(2).movedim(0, 1)
-        generator = torch.Generator().manual_seed(settings.seed)
-        labels = cluster(placed, count, generator)
-        means, portion = summarise(event, labels, count)
-        solved[:, rows] = prior.denormalise(means).cpu().numpy()
-        share[:, rows] = portion.cpu().numpy()
+        solved[:, rows], share[:, rows] = hypothesise(event, count, prior, settings.seed)
     return solved, share
+
+
+def conditional_hypotheses(
+    poses: np.ndarray,
+    known: np.ndarray,
+    counts: tuple[int, ...],
+    solver: Conditional,
+    seed: int = 0,
+    device: str = "auto",
+    conditional: ConditionalPrior | None = None,
+) -> dict[int, np.ndarray]:
+    """`complete_poses` by `Conditional` for several numbers of hypotheses from the same candidates.
+
+    Args:
+        poses, known, conditional: as for `complete_poses`.
+        counts: numbers of hypotheses.
+        solver, seed, device: as in `CompleteSettings`.
+
+    Returns:
+        count -> (count, N, 21, 3).
+    """
+    prior = (conditional or load_conditional_prior()).to(pick_device(device))
+    known = np.broadcast_to(known, poses.shape[:2])
+    found = {count: np.empty((count, *poses.shape)) for count in counts}
+    for rows in _chunks(len(poses), solver.candidates):
+        seeds = _seeds(seed, rows.start, rows.stop - rows.start, solver.candidates)
+        event = draw_candidates(poses[rows], known[rows], seeds, solver, prior)
+        for count in counts:
+            solved, _ = hypothesise(event, count, prior, seed)
+            found[count][:, rows] = np.where(known[None, rows, :, None], poses[None, rows], solved)
+    return found
+
+
+def hypothesise(
+    candidates: Tensor, count: int, prior: ConditionalPrior, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The middle of each cluster of candidates (C, N, 63) by where their joints are, largest cluster first.
+
+    Returns:
+        poses (count, N, 21, 3) in radians, and the clusters' shares (count, N).
+    """
+    placed = pose_joints(prior.denormalise(candidates)).flatten(2).movedim(0, 1)
+    labels = cluster(placed, count, torch.Generator().manual_seed(seed))
+    means, share = summarise(candidates, labels, count)
+    return prior.denormalise(means).cpu().numpy(), share.cpu().numpy()
 
 
 def draw_candidates(

@@ -15,7 +15,10 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
     parser.add_argument(
-        "--prior", choices=["dposer", "dynamics"], default="dposer", help="which prior to train"
+        "--prior",
+        choices=["dposer", "conditional", "dynamics"],
+        default="dposer",
+        help="which prior to train",
     )
     parser.add_argument(
         "--data", type=Path, nargs="+", required=True, help="folders of clips, or of AMASS files"
@@ -87,6 +90,11 @@ def run(args: argparse.Namespace) -> int:
             learn(args.data, args.share_alike),
             {"folders": str(len(args.data))},
         )
+        return 0
+    if args.prior == "conditional":
+        from engine.training.conditional import train_conditional
+
+        train_conditional(args)
         return 0
     from engine.training.loop import train_dposer
 
