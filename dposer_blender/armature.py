@@ -219,6 +219,7 @@ def write(
         raise
     if original.is_editable:
         original.use_fake_user = True
+    copy.use_fake_user = True  # a result that is compared and put aside for a while is not lost on saving
     ob.update_tag(refresh={"OBJECT", "DATA", "TIME"})
     touched = rotations_changed.any(axis=0) | translations_changed.any(axis=0)
     return Written(copy.name, int(touched.sum()), keys)

@@ -22,6 +22,22 @@ def natural(text: str) -> int:
     return value
 
 
+def positive(text: str) -> int:
+    """A whole number, 1 or more."""
+    value = natural(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def seed(text: str) -> int:
+    """A seed of random numbers: a whole number of at most 63 bits."""
+    value = natural(text)
+    if value >= 2**63:
+        raise argparse.ArgumentTypeError("must be less than 2 to the power of 63")
+    return value
+
+
 def span(text: str) -> Span:
     """``A:B``, ``A:`` or ``:B``."""
     first, colon, last = text.partition(":")

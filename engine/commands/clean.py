@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.commands.arguments import names, natural, read_bone_map, resolve, span, spans
+from engine.commands.arguments import names, read_bone_map, resolve, seed, span, spans
 from engine.commands.clip_file import FORMATS
 from engine.errors import FileError
 from engine.failures import explain
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT", type=Path, help="the file, or the folder, to write")
     parser.add_argument("--method", choices=METHODS, default="prior", help="default: prior")
     parser.add_argument(
-        "--strength", type=_strength, default=1.0, metavar="S",
+        "--strength", type=strength, default=1.0, metavar="S",
         help="0 leaves the clip as it is, 1 (default) does what its noise asks for, 2 is the most",
     )  # fmt: skip
     parser.add_argument("--range", type=span, metavar="A:B", help="frames to clean (default: all)")
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="default: auto"
     )
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of all randomness (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all randomness (default: 0)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found and done")
     parser.add_argument("--overwrite", action="store_true", help="allow OUT to be IN itself")
 
@@ -76,8 +77,42 @@ def run(args: argparse.Namespace) -> int:
     """
     clips = _clips(args.input, args.output, args.overwrite)
     bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
+    if args.report is not None:
+        _check_report(args.report, clips)
     entries: list[dict[str, Any]] = []
     begin = time.monotonic()
+    try:
+        _clean_all(clips, args, bone_map, entries)
+    finally:  # an interrupted run says what it has done
+        if args.report is not None:
+            with replacing(args.report) as stream:
+                text = json.dumps({"engine": engine.__version__, "clips": entries}, indent=2, allow_nan=False)
+                stream.write(text.encode() + b"\n")
+    failed = [clip.label for clip, entry in zip(clips, entries, strict=True) if "error" in entry]
+    if len(clips) > 1:
+        print(_summary(entries, failed, time.monotonic() - begin), file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _check_report(report: Path, clips: list[_Clip]) -> None:
+    """Refuse a report that could not be written, or would be written over a clip."""
+    if report.suffix.lower() in FORMATS or report.resolve() in {
+        path.resolve() for clip in clips for path in (clip.source, clip.target)
+    }:
+        raise FileError(
+            f"The report {report.name} would be written over a clip; give it a name ending in .json."
+        )
+    if not os.access(report.resolve().parent, os.W_OK) or report.is_dir():
+        raise FileError(f"The report {report} cannot be written there; name another file.")
+
+
+def _clean_all(
+    clips: list[_Clip],
+    args: argparse.Namespace,
+    bone_map: dict[str, str] | None,
+    entries: list[dict[str, Any]],
+) -> None:
+    """Clean every clip; ``entries`` grows by one per clip."""
     for number, clip in enumerate(clips, start=1):
         label = clip.source.name if len(clips) == 1 else f"{number}/{len(clips)} {clip.label}"
         entry = {"input": str(clip.source), "output": str(clip.target)}
@@ -87,14 +122,6 @@ def run(args: argparse.Namespace) -> int:
             failure = explain(error, "the lines above")
             entries.append(entry | {"error": str(failure), "kind": type(failure).__name__})
             print(failure if len(clips) == 1 else f"{label}: {failure}", file=sys.stderr)
-    failed = [clip.label for clip, entry in zip(clips, entries, strict=True) if "error" in entry]
-    if len(clips) > 1:
-        print(_summary(entries, failed, time.monotonic() - begin), file=sys.stderr)
-    if args.report is not None:
-        with replacing(args.report) as stream:
-            text = json.dumps({"engine": engine.__version__, "clips": entries}, indent=2, allow_nan=False)
-            stream.write(text.encode() + b"\n")
-    return 2 if failed else 0
 
 
 @dataclass(frozen=True)
@@ -190,7 +217,7 @@ def _summary(entries: list[dict[str, Any]], failed: list[str], seconds: float) -
     return f"{text}; failed: {', '.join(failed)}." if failed else f"{text}."
 
 
-def _strength(text: str) -> float:
+def strength(text: str) -> float:
     value = float(text)
     if not 0 <= value <= MAX_STRENGTH:
         raise argparse.ArgumentTypeError(f"must be from 0 to {MAX_STRENGTH:g}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.commands.arguments import Span, names, natural, read_bone_map, resolve, span
+from engine.commands.arguments import Span, names, natural, read_bone_map, resolve, seed, span
 from engine.commands.clip_file import ClipFile, check_target
 from engine.errors import MotionError
 from engine.motion.joints import JOINTS, PARTS
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="complete every frame by itself, as the paper does: paper, released or best (default: as one motion)",
     )  # fmt: skip
     parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.commands.arguments import natural
+from engine.commands.arguments import natural, seed
 from engine.errors import FileError
 from engine.progress import Progress
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--temperature", type=float, default=1.0, metavar="K",
         help="1 (default) varies as captured motion does; less gives common poses, more rare ones",
     )  # fmt: skip
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.commands.arguments import positive
+from engine.errors import MotionError
+
 FILTER_GRIDS = {
     "butterworth": (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0),
     "gaussian": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2),
@@ -34,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", default="test", help="folder to measure on (default: test)")
     parser.add_argument("--tune-split", default="val", help="folder the filters are tuned on (default: val)")
-    parser.add_argument("--seeds", type=int, default=3, help="repetitions with other noise (default: 3)")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th clip only")
+    parser.add_argument("--seeds", type=positive, default=3, help="repetitions with other noise (default: 3)")
+    parser.add_argument("--every", type=positive, default=1, help="take every n-th clip only")
     parser.add_argument("--kinds", nargs="+", help="faults to measure (default: all)")
     parser.add_argument(
         "--ablation", action="store_true", help="also measure the prior without its pose network"
@@ -52,6 +55,10 @@ def run(args: argparse.Namespace) -> int:
     from engine.evaluation.corruption import KINDS, POSITION_KINDS
 
     wanted = args.kinds or [*POSITION_KINDS, *KINDS]
+    if unknown := set(wanted) - {*POSITION_KINDS, *KINDS}:
+        raise MotionError(
+            f"There is no fault called {min(unknown)!r}; there are {', '.join([*POSITION_KINDS, *KINDS])}."
+        )
     test = list(_clips(args.data / args.split, args.every))
     tuning = list(_clips(args.data / args.tune_split, 4))
     results: dict[str, dict[str, dict[str, list[float]]]] = {}

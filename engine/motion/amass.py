@@ -91,7 +91,7 @@ def write(path: str | Path, clip: AmassClip, motion: BodyMotion) -> None:
     poses[:, 0] = (_TO_Y_UP.inv() * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
     keep = ~np.repeat(turned, 3, axis=1)
     for key, columns in (("poses", slice(0, BODY)), ("root_orient", slice(0, 3)), ("pose_body", slice(3, BODY))):
-        if key in members and ("poses" not in members or key == "poses"):
+        if key in members:  # SMPL-X files may hold the pose twice, whole and in parts
             array = _array(path.name, members, key)
             flat = array.reshape(len(array), -1).copy()
             width = columns.stop - columns.start

@@ -26,6 +26,7 @@ from engine.priors.conditional_prior import ConditionalPrior
 from engine.priors.conditional_weights import save_conditional_prior
 from engine.training import checkpoint, dataset
 from engine.training.loop import batches, ema_average, stratified_times
+from engine.training.statistics import statistics
 
 BODY = JOINTS[1:]
 WHOLE_PARTS, EACH_JOINT = (
@@ -109,12 +110,10 @@ def train_conditional(args: argparse.Namespace) -> Path:
     args.out.mkdir(parents=True, exist_ok=True)
     training = dataset.load(args.data, args.share_alike)
     held_out = torch.from_numpy(dataset.load(args.val).poses[::3]) if args.val else None
-    mean, std = dataset.statistics(training)
+    mean, std = statistics(training, "axis-angle", "z-score")
 
     network = ConditionalScoreMLP(dropout=args.dropout)
-    prior = ConditionalPrior(network, torch.from_numpy(mean).float(), torch.from_numpy(std).float()).to(
-        device
-    )
+    prior = ConditionalPrior(network, mean, std).to(device)
     averaged = AveragedModel(prior, avg_fn=ema_average(args.ema))
     smoothed = cast(ConditionalPrior, averaged.module)
     optimiser = torch.optim.Adam(prior.parameters(), lr=args.learning_rate)

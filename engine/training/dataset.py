@@ -115,11 +115,3 @@ def load(folders: list[Path], share_alike: bool = False) -> PoseSet:
     """The poses of several folders together; raises FileError as `load_folder` does."""
     sets = [load_folder(folder, share_alike) for folder in folders]
     return PoseSet(np.concatenate([s.poses for s in sets]), np.concatenate([s.subjects for s in sets]))
-
-
-def statistics(poses: PoseSet) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (63,) of poses and their reflections, subjects weighted as they are drawn."""
-    weights = poses.subject_weights()[:, None]
-    flat = np.stack([poses.poses, mirror(poses.poses)]).reshape(2, len(poses), -1)
-    mean = (flat.mean(axis=0) * weights).sum(axis=0)
-    return mean, np.sqrt((((flat - mean) ** 2).mean(axis=0) * weights).sum(axis=0))

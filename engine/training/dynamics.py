@@ -31,7 +31,7 @@ def clips(folder: Path, share_alike: bool = False) -> Iterator[tuple[np.ndarray,
     index = folder / "index.json"
     if not index.exists():
         raise FileError(
-            f"No index.json in {folder.name}; spectra are learned from this project's clip files."
+            f"There is no index.json in {folder}; name the folder of clip files that has one (AMASS folders have none)."
         )
     for entry in json.loads(index.read_text()):
         if entry["fps"] <= 0 or (not share_alike and SHARE_ALIKE in entry.get("licence", "")):

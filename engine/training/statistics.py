@@ -9,8 +9,8 @@ import torch
 from engine.priors.representation import REPRESENTATIONS
 from engine.training import dataset
 
-SMALLEST_SCALE = 1e-6
-"""Least scale of a coordinate, so that one that never changes does not divide by zero."""
+SMALLEST_SCALE = 1e-3
+"""Least scale of a coordinate, so that one that hardly ever changes does not blow up in a body that moves it."""
 
 
 def statistics(

@@ -200,7 +200,10 @@ def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Sk
 
 def _advice(rig_map: RigMap, missing: list[str], named: bool) -> str:
     if not named:
-        return "The rig's bone names follow no known convention; give a bone map for " + ", ".join(missing) + "."
+        return (
+            "The rig's bone names follow no known convention; choose a filter as method, or on the command line give "
+            f"--bone-map for {', '.join(missing)}."
+        )
     table = dict(_tables()).get(rig_map.name, {"joints": {}})["joints"]
     wanted = [f"{joint} ({_usual(table[joint])})" if joint in table else joint for joint in missing]
     return f"The rig is nearest to {rig_map.title}, but these bones are missing: {', '.join(wanted)}; map them by hand."
