@@ -43,7 +43,7 @@ class Conditional:
     candidates: int = 96
     steps: int = 12
     bend: float = 1.5
-    doubt: float = 0.7
+    doubt: float = 0.3
 
 
 @dataclass(frozen=True)

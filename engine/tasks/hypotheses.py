@@ -26,13 +26,15 @@ def cluster(features: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """
     items, candidates, _ = features.shape
     rows = torch.arange(items)
-    chosen = [torch.randint(candidates, (items,), generator=generator)]
-    nearest = torch.full((items, candidates), torch.inf)
-    for _ in range(count - 1):
+    # Candidates are random already, so the first is as good as any. Drawing by distance is an argmax under Gumbel
+    # noise that belongs to the candidate's number, so an item's clusters do not depend on its batch.
+    chosen = [torch.zeros(items, dtype=torch.int64)]
+    gumbel = -torch.empty(count, candidates).exponential_(generator=generator).log().to(features.device)
+    nearest = torch.full((items, candidates), torch.inf, device=features.device)
+    for draw in range(count - 1):
         newest = features[rows, chosen[-1]][:, None]
-        nearest = torch.minimum(nearest, (features - newest).square().sum(dim=-1).cpu())
-        # Where all candidates are alike there is no distance to draw by.
-        chosen.append(torch.multinomial(nearest + 1e-12, 1, generator=generator)[:, 0])
+        nearest = torch.minimum(nearest, (features - newest).square().sum(dim=-1))
+        chosen.append((nearest.clamp_min(1e-12).log() + gumbel[draw]).argmax(dim=1).cpu())
     centres = features[rows[:, None], torch.stack(chosen, dim=1)]
     for _ in range(ITERATIONS):
         labels = torch.cdist(features, centres).argmin(dim=2)

@@ -313,7 +313,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         "median",
     ]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(1.0)
+        time.sleep(2.5)
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=10)[1]
     assert process.returncode == 130 and said == "Interrupted.\n"
