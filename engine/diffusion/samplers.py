@@ -111,19 +111,17 @@ def predictor_corrector(predictor: Step, snr: float = 0.16, corrections: int = 1
     """A predictor followed by Langevin steps at the new time (Song et al. 2021, Algorithms 3 and 5).
 
     Each Langevin step moves by e score + sqrt(2 e) z with e = 2 (snr |z| / |score|)^2, norms averaged over the batch
-    in the paper and taken per item here, so that an item does not depend on its batch.
+    in the paper. Here |score| is |z| / sigma, its size for pure noise: an item then does not depend on its batch, and
+    unlike the item's own norm, which is small near a mode, it makes no step of any size that breaks the balance.
     """
 
     def step(denoise: Denoise, sde: SDE, x: Tensor, t: float, s: float, noise: Noise | None) -> Tensor:
         x = predictor(denoise, sde, x, t, s, noise)
         if s <= sde.t_min:
             return x
+        size = 2.0 * (snr * _marginal(sde, s)[1]) ** 2
         for _ in range(corrections):
-            z, score = _fresh(noise, x), denoise(x, _time(s, x)).score
-            sizes = [v.flatten(1).norm(dim=1) for v in (z, score)]
-            size = 2.0 * (snr * sizes[0] / sizes[1].clamp_min(1e-12)) ** 2
-            size = size.reshape(-1, *[1] * (x.ndim - 1))
-            x = x + size * score + torch.sqrt(2.0 * size) * z
+            x = x + size * denoise(x, _time(s, x)).score + np.sqrt(2.0 * size) * _fresh(noise, x)
         return x
 
     return step
