@@ -32,7 +32,7 @@ OCCLUSIONS: dict[str, tuple[str, ...]] = {
     "trunk": ("trunk",),
 }
 COLUMNS = tuple(f"{name} {metric}" for name in OCCLUSIONS for metric in ("MPVPE mm", "MPJPE mm"))
-POSES_TABLE_3, POSES_TABLE_S5 = 128, 40
+POSES_TABLE_3, POSES_TABLE_S5 = 64, 16
 HYPOTHESES = (1, 5, 10)
 SAMPLER_STEPS = 200
 
