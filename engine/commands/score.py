@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine score``: how plausible every frame of a clip is, and which joints are odd."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import engine
+from engine.commands.arguments import natural, read_bone_map
+from engine.commands.clip_file import ClipFile
+from engine.errors import FileError
+from engine.motion.files import replacing
+from engine.motion.joints import JOINTS
+from engine.progress import Progress
+
+if TYPE_CHECKING:
+    from engine.tasks.score import PoseScores
+
+METHODS = ("denoising", "likelihood")
+DIGITS = 6
+APART_SECONDS = 0.5
+"""Least time between two frames that are printed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``score``; imports nothing heavy."""
+    parser.epilog = (
+        "A score is the chance that a natural pose is odder: 0.5 is as usual, 0.01 is rarer than 99 of 100. "
+        "Frames are counted from 0."
+    )
+    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write every frame's scores; a .json or .csv file"
+    )
+    parser.add_argument(
+        "--method", choices=METHODS, default="denoising",
+        help="of the whole pose; likelihood is exact and some fifty times as slow (default: denoising)",
+    )  # fmt: skip
+    parser.add_argument("--worst", type=natural, default=5, metavar="N", help="frames to print (default: 5)")
+    parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score one clip, print its worst frames; returns the exit code.
+
+    Raises:
+        FileError: a file is not there, not a clip, or cannot be written. MappingError: the rig cannot be matched.
+    """
+    if args.output is not None and args.output.suffix.lower() not in (".json", ".csv"):
+        raise FileError(f"{args.output.name} must end in .json or .csv; rename it.")
+    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
+    clip = ClipFile(args.input, bone_map)
+    from engine.tasks.score import ScoreSettings, score
+
+    progress = Progress(args.input.name, len(clip.body), sys.stderr)
+    settings = ScoreSettings(args.method, seed=args.seed, device=args.device)
+    try:
+        scores = score(clip.body, settings, on_step=progress.step)
+    finally:
+        progress.close()
+    if args.output is not None:
+        write = _json if args.output.suffix.lower() == ".json" else _csv
+        with replacing(args.output) as stream:
+            stream.write(write(scores, args, clip.body.fps).encode())
+    print(f"{args.input.name}: {len(scores.pose)} frames, median plausibility {_median(scores):.3f}")
+    for frame, plausibility, joint in scores.worst(args.worst, max(1, round(APART_SECONDS * clip.body.fps))):
+        print(f"  frame {frame}: {plausibility:.4f}, oddest joint {joint}")
+    return 0
+
+
+def _median(scores: PoseScores) -> float:
+    return float(sorted(scores.pose)[len(scores.pose) // 2])
+
+
+def _json(scores: PoseScores, args: argparse.Namespace, fps: float) -> str:
+    content = {
+        "engine": engine.__version__,
+        "input": args.input.name,
+        "method": args.method,
+        "seed": args.seed,
+        "fps": fps,
+        "joint_names": list(JOINTS[1:]),
+        "pose": [round(float(p), DIGITS) for p in scores.pose],
+        "joints": [[round(float(p), DIGITS) for p in row] for row in scores.joints],
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _csv(scores: PoseScores, args: argparse.Namespace, fps: float) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["frame", "seconds", "pose", *JOINTS[1:]])
+    for frame, (pose, joints) in enumerate(zip(scores.pose, scores.joints, strict=True)):
+        row = [round(float(p), DIGITS) for p in (pose, *joints)]
+        writer.writerow([frame, round(frame / fps, DIGITS), *row])
+    return text.getvalue()
