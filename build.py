@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project's one entry: ``python build.py demo | test | bench | package``.
+"""The project's one entry: ``python build.py demo | test | bench | package | shots``.
 
 Needs nothing but a standard Python. It makes every environment it uses (``.venv`` for the engine and Blender
 4.5, ``.venv-blender-X.Y.Z`` for other Blenders), once: a stamp of the requirement files tells when one is out
@@ -336,6 +336,12 @@ def command_package(_: argparse.Namespace) -> int:
     return 0
 
 
+def command_shots(_: argparse.Namespace) -> int:
+    """Photograph what the prior generates and completes into ``docs``."""
+    ensure(MAIN)
+    return run(MAIN.interpreter, "-m", "demo.sheets")
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Set up, run, test and pack DPoser.")
@@ -356,6 +362,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     pack = commands.add_parser("package", help="build and validate the extension's zip in dist")
     pack.set_defaults(command=command_package)
+
+    shots = commands.add_parser("shots", help="photograph generated and completed poses into docs")
+    shots.set_defaults(command=command_shots)
     return parser.parse_args(arguments)
 
 

@@ -353,3 +353,14 @@ def test_the_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> No
     lines = stream.getvalue().splitlines()
     assert lines[0] == "walk.bvh: 25%  solving  50 frames/s  0:15 left"
     assert len(lines) == 4
+
+
+def test_a_report_is_never_written_over_a_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = make_bvh(tmp_path / "clip.bvh")
+    content = clip.read_bytes()
+    out = tmp_path / "out.bvh"
+    for report in (clip, out, tmp_path / "other.npz", tmp_path / "no" / "report.json"):
+        words = ["clean", str(clip), str(out), "--method", "median", "--report", str(report)]
+        assert cli.main(words) == 2
+        assert "report" in capsys.readouterr().err
+    assert clip.read_bytes() == content and list(tmp_path.iterdir()) == [clip]

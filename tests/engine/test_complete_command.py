@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine complete`` and ``generate`` from file to file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import cli
+from engine.motion import amass
+from engine.motion.motion import BodyMotion
+from engine.motion.tpose import OFFSETS
+
+FRAMES = 24
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    time = np.arange(FRAMES)[:, None, None] / 30.0
+    poses = 0.1 * np.sin(2.0 * time + np.arange(22)[:, None] + np.arange(3))
+    path = tmp_path / "clip.npz"
+    amass.create(path, BodyMotion(poses, np.zeros((FRAMES, 3)), 30.0, OFFSETS.copy()))
+    return path
+
+
+def test_created_files_come_back(clip: Path) -> None:
+    motion = amass.read(clip).motion
+    time = np.arange(FRAMES)[:, None, None] / 30.0
+    np.testing.assert_allclose(
+        motion.poses, 0.1 * np.sin(2.0 * time + np.arange(22)[:, None] + np.arange(3)), atol=1e-12
+    )
+    assert motion.fps == 30.0 and len(motion) == FRAMES
+
+
+def test_a_range_of_an_arm_is_completed_twice_over(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = clip.with_name("out.npz")
+    words = ["complete", str(clip), str(out), "--missing", "left_arm", "--range", "5:15", "--hypotheses", "2"]
+    assert cli.main(words) == 0
+    before = amass.read(clip).motion.poses
+    for path in (out, clip.with_name("out_2.npz")):
+        changed = (amass.read(path).motion.poses != before).any(axis=-1)
+        frames, joints = np.nonzero(changed)
+        assert set(frames) == set(range(5, 15)) and set(joints) == {13, 16, 18, 20}
+    assert "hypothesis 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--missing", "tail"], "no joint or part called 'tail'"),
+        (["--missing", "left_arm", "--range", "20:90"], "not in the clip"),
+        (["--missing", "left_arm", "--hypotheses", "0"], "at least one"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    clip: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = clip.with_name("out.npz")
+    assert cli.main(["complete", str(clip), str(out), *words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error and "\n" not in error
+    assert not out.exists()
+
+
+def test_the_clip_itself_is_not_written_over(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["complete", str(clip), str(clip), "--missing", "left_arm"]) == 2
+    assert "written over" in capsys.readouterr().err
+
+
+def test_poses_are_generated_and_a_seed_repeats(tmp_path: Path) -> None:
+    one, two, other = (tmp_path / f"{name}.npz" for name in ("one", "two", "other"))
+    for path, seed in ((one, "3"), (two, "3"), (other, "4")):
+        assert cli.main(["generate", str(path), "--count", "4", "--seed", seed]) == 0
+    poses = [amass.read(path).motion.poses for path in (one, two, other)]
+    assert poses[0].shape == (4, 22, 3)
+    np.testing.assert_array_equal(poses[0], poses[1])
+    assert np.abs(poses[0] - poses[2]).max() > 0.1
+
+
+def test_generate_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["poses.bvh"], "must end in .npz"),
+        ([str(tmp_path / "no" / "poses.npz")], "does not exist"),
+        ([str(tmp_path / "poses.npz"), "--temperature", "0"], "temperature"),
+        ([str(tmp_path / "poses.npz"), "--count", "0"], "at least one"),
+    ):
+        assert cli.main(["generate", *words]) == 2
+        error = capsys.readouterr().err.strip()
+        assert said in error and "\n" not in error
