@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The five solvers of inverse problems against the exact conditional of a Gaussian prior.
 
-With x_0 ~ N(m, C) and y = A x_0, x_0 given y is normal with mean m + K (y - A m) and covariance C - K A C, where
-K = C A^T (A C A^T)^-1. Every item of a batch has the same y and its own noise. How near each solver comes is said at
-its test; mean errors are in units of the data, whose standard deviations are 0.5 to 1.
+With x_0 ~ N(m, C) and y = A x_0, x_0 given y is normal with mean m + K (y - A m) and covariance
+C - K A C, where K = C A^T (A C A^T)^-1. Every item of a batch has the same y and its own noise. How near each
+solver comes is said at its test; mean errors are in units of the data, whose standard deviations are 0.5 to 1.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_the_problem_tells_solvers_apart(gaussian: Any, problem: Problem) -> Non
 
 
 def test_repaint_samples_the_conditional(gaussian: Any, problem: Problem) -> None:
-    """Exact in the limit of fine steps, as each is repeated until both parts agree: 0.02 of bias at 300 steps."""
+    """Exact as steps grow finer and repetitions make both parts agree; 0.02 of bias at 300 steps."""
     x = _solve(Repaint(300, 5, ddim(1.0)), gaussian, problem.observation)
     assert float(problem.miss(x).max()) < 1e-5
     assert problem.mean_error(x) < 0.02 + SAMPLING
@@ -123,7 +123,7 @@ def test_replacement_measures_exactly_and_leans_to_the_prior(gaussian: Any, prob
 
 
 def test_mcg_measures_exactly(gaussian: Any, problem: Problem) -> None:
-    """The gradient makes up for what replacement lacks, with a strength that nothing ties to y's true weight."""
+    """The gradient makes up for what replacement lacks, but nothing ties its strength to y's weight."""
     x = _solve(Guided(200, 0.1, replace=True), gaussian, problem.observation)
     assert float(problem.miss(x).max()) < 1e-5
     assert problem.mean_error(x) < 0.15
@@ -131,7 +131,7 @@ def test_mcg_measures_exactly(gaussian: Any, problem: Problem) -> None:
 
 
 def test_dps_nearly_measures(gaussian: Any, problem: Problem) -> None:
-    """The gradient of a norm has a length of its own: the last steps overshoot, up to ``scale`` times |A|^2."""
+    """The gradient of a norm does not shrink: the last steps overshoot by up to ``scale`` |A|^2."""
     scale = 0.1
     x = _solve(Guided(200, scale), gaussian, problem.observation)
     overshoot = scale * float(torch.linalg.matrix_norm(problem.matrix, 2)) ** 2
@@ -141,7 +141,7 @@ def test_dps_nearly_measures(gaussian: Any, problem: Problem) -> None:
 
 
 def test_variational_finds_the_mode(gaussian: Any, problem: Problem) -> None:
-    """The limit of small t and weight is the conditional's mode; the optimiser's noise is a fraction of its spread."""
+    """Small t and weight give the conditional's mode; the optimiser's noise is a part of its spread."""
     x = _solve(VARIATIONAL, gaussian, problem.observation)
     assert float(problem.miss(x).mean()) < 0.01
     assert problem.mean_error(x) < 0.1
