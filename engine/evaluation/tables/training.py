@@ -105,8 +105,8 @@ def _protocol(context: Context) -> str:
 
 
 NOTES = (
-    "The paper's columns for human mesh recovery are left out: fitting to 2D keypoints is not measured here. Learning rates and "
-    "weights of the solvers are the same for all rows, in units of each row's own events, as in the paper."
+    "The paper's columns for human mesh recovery are left out: fitting to 2D keypoints is not measured here. "
+    "Learning rates and weights of the solvers are the same for all rows, in units of each row's own events."
 )
 
 
