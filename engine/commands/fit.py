@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine fit``: poses from 2D keypoints, from 3D joints, or from targets for a few joints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.commands.arguments import seed
+from engine.errors import FileError
+from engine.motion import amass, keypoints
+from engine.motion.files import read_bytes
+from engine.motion.joints import JOINTS
+from engine.motion.motion import BodyMotion
+from engine.motion.tpose import OFFSETS
+from engine.progress import Progress
+
+if TYPE_CHECKING:
+    from engine.tasks.fit.camera import Camera
+
+PRESETS = ("paper", "released", "best")
+MAX_TARGET_BYTES = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``fit``; imports nothing heavy."""
+    parser.epilog = (
+        "2D: OUT is in the camera's frame, the camera at the origin, Y up, looking along -Z. Targets: FILE.json holds "
+        '{"left_wrist": [x, y, z], ...} in metres, Y up, the pelvis at its place in IN, and for an orientation '
+        '{"left_wrist": {"position": [x, y, z], "rotation": [x, y, z]}} with an axis-angle in radians.'
+    )
+    parser.add_argument(
+        "input", metavar="IN", type=Path,
+        help="2D keypoints (a .json or a folder of them), a .npz with joints (T, 22, 3) in metres, or, with "
+        "--targets, an AMASS .npz whose first frame is the current pose",
+    )  # fmt: skip
+    parser.add_argument("output", metavar="OUT", type=Path, help="the AMASS .npz to write")
+    parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
+    parser.add_argument(
+        "--camera", metavar="FOCAL,CX,CY",
+        help="pixels, or a .json with focal and centre [cx, cy]; needed for 2D keypoints",
+    )  # fmt: skip
+    parser.add_argument("--targets", type=Path, metavar="FILE.json", help="pose IN's first frame by targets")
+    parser.add_argument("--free-root", action="store_true", help="targets may move and turn the pelvis")
+    parser.add_argument("--fps", type=float, default=30.0, help="frame rate of 2D and 3D input (default: 30)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit what ``args`` asks for; returns the exit code.
+
+    Raises:
+        FileError: a file is not there, not of its format, or cannot be written, or an option is missing.
+        MotionError: the measurements cannot be fitted.
+    """
+    if args.output.suffix.lower() != ".npz":
+        raise FileError(f"{args.output.name} must end in .npz; name an AMASS file to write.")
+    if not args.output.parent.is_dir():
+        raise FileError(f"The folder {args.output.parent} does not exist; create it first.")
+    if not args.input.exists():
+        raise FileError(f"{args.input} does not exist; check its name.")
+    if args.output.exists() and args.output.samefile(args.input):
+        raise FileError(f"{args.input.name} would be written over; name another file.")
+    if args.targets is not None:
+        return _pose(args)
+    if args.input.is_dir() or args.input.suffix.lower() == ".json":
+        return _fit_2d(args)
+    if args.input.suffix.lower() == ".npz":
+        return _fit_3d(args)
+    raise FileError(f"{args.input.name} is neither .json nor .npz; give 2D keypoints or 3D joints.")
+
+
+def _fit_2d(args: argparse.Namespace) -> int:
+    if args.camera is None:
+        raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
+    found = keypoints.read(args.input)
+    camera = _camera(args.camera)
+    from dataclasses import replace
+
+    from engine.priors.weights import load_pose_prior
+    from engine.tasks.fit.keypoints import PRESETS, fit_keypoints
+
+    settings = replace(PRESETS[args.preset], seed=args.seed, device=args.device)
+    progress = Progress(args.input.name, len(found), sys.stderr)
+    try:
+        fit = fit_keypoints(
+            found.pixels, found.confidence, camera, load_pose_prior(), settings, on_step=progress.step
+        )
+    finally:
+        progress.close()
+    betas = fit.betas.mean(axis=0)  # one file holds one body
+    amass.create(args.output, BodyMotion(fit.poses, fit.transl, args.fps, OFFSETS.copy()), betas)
+    print(f"{args.output.name}: {len(found)} frames, {fit.error.mean():.1f} pixels from the keypoints")
+    return 0
+
+
+def _fit_3d(args: argparse.Namespace) -> int:
+    joints = _joints(args.input)
+    from dataclasses import replace
+
+    from engine.priors.weights import load_pose_prior
+    from engine.tasks.fit.points import PRESETS, fit_points
+
+    if args.preset not in PRESETS:
+        raise FileError(f"3D joints know no preset {args.preset}; choose {' or '.join(PRESETS)}.")
+    settings = replace(PRESETS[args.preset], seed=args.seed, device=args.device, shape=True)
+    progress = Progress(args.input.name, len(joints), sys.stderr)
+    weights = np.isfinite(joints).all(axis=2).astype(np.float64)
+    try:
+        fit = fit_points(
+            joints,
+            np.arange(len(JOINTS)),
+            load_pose_prior(),
+            weights,
+            settings=settings,
+            on_step=progress.step,
+        )
+    finally:
+        progress.close()
+    betas = fit.betas.mean(axis=0)  # one file holds one body
+    amass.create(args.output, BodyMotion(fit.poses, fit.transl, args.fps, OFFSETS.copy()), betas)
+    print(f"{args.output.name}: {len(joints)} frames, {1e3 * fit.residual.mean():.1f} mm from the joints")
+    return 0
+
+
+def _pose(args: argparse.Namespace) -> int:
+    places, turns = _targets(args.targets)
+    clip = amass.read(args.input)
+    from dataclasses import replace
+
+    from engine.priors.weights import load_pose_prior
+    from engine.tasks.fit.effectors import PRESETS, fit_effectors
+
+    if args.preset not in PRESETS:
+        raise FileError(f"Targets know no preset {args.preset}; choose {' or '.join(PRESETS)}.")
+    settings = replace(PRESETS[args.preset], seed=args.seed, free_root=args.free_root)
+    motion = clip.motion
+    posed = fit_effectors(
+        places, load_pose_prior(), motion.poses[0], motion.transl[0], turns, motion.offsets, settings
+    )
+    moved = BodyMotion(posed.pose[None], posed.transl[None], motion.fps, motion.offsets)
+    amass.create(args.output, moved, clip.betas)
+    missed = ", ".join(f"{name} {1e3 * distance:.1f}" for name, distance in posed.missed.items())
+    print(f"{args.output.name}: millimetres from the targets: {missed}")
+    return 0
+
+
+def _camera(text: str) -> Camera:
+    from engine.tasks.fit.camera import Camera
+
+    try:
+        if text.lower().endswith(".json"):
+            content = _json(Path(text))
+            focal, across, down = (float(v) for v in (content["focal"], *content["centre"]))
+        else:
+            focal, across, down = (float(v) for v in text.split(","))
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileError(
+            f"{text!r} is no camera; write FOCAL,CX,CY in pixels, or a .json with focal and centre."
+        ) from error
+    if not (np.isfinite([focal, across, down]).all() and focal > 0):
+        raise FileError("A camera's focal length must be positive and its numbers finite; correct --camera.")
+    return Camera(focal, (across, down))
+
+
+def _joints(path: Path) -> np.ndarray:
+    """(T, 22, 3) metres; NaN where a joint is not known."""
+    read_bytes(path)  # says what is wrong with the file itself
+    try:
+        with np.load(path, allow_pickle=False) as members:
+            joints = members["joints"].astype(np.float64)
+    except (ValueError, KeyError, OSError, EOFError) as error:
+        raise FileError(
+            f"{path.name} holds no array joints (T, {len(JOINTS)}, 3); add it to the file."
+        ) from error
+    if joints.ndim != 3 or joints.shape[1:] != (len(JOINTS), 3) or not len(joints):
+        raise FileError(
+            f"{path.name} has joints of the shape {joints.shape}; they must be (T, {len(JOINTS)}, 3)."
+        )
+    return joints
+
+
+def _targets(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Positions, and orientations, by joint."""
+    content = _json(path)
+    places: dict[str, np.ndarray] = {}
+    turns: dict[str, np.ndarray] = {}
+    try:
+        for name, value in content.items():
+            if isinstance(value, dict):
+                places[name] = np.array(value["position"], np.float64)
+                if "rotation" in value:
+                    turns[name] = np.array(value["rotation"], np.float64)
+            else:
+                places[name] = np.array(value, np.float64)
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileError(f"{path.name} must map joints to [x, y, z] in metres; correct it.") from error
+    return places, turns
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if path.exists() and path.stat().st_size > MAX_TARGET_BYTES:
+        raise FileError(f"{path.name} is too large; choose another file.")
+    try:
+        content = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path.name} is not a JSON file; correct it.") from error
+    if not isinstance(content, dict):
+        raise FileError(f"{path.name} must hold one JSON object; correct it.")
+    return content
