@@ -12,6 +12,7 @@ import torch
 
 from engine.body import pose_joints
 from engine.diffusion.inverse import Guided, InverseSolver, Repaint, Replacement
+from engine.diffusion.samplers import ddim
 from engine.evaluation.baselines import load_baselines
 from engine.evaluation.poses import split_poses
 from engine.evaluation.tables.table import Context, Table
@@ -167,7 +168,7 @@ SOLVERS: dict[str, Conditional | InverseSolver] = {
     "ScoreSDE": Replacement(SAMPLER_STEPS),
     "MCG": Guided(SAMPLER_STEPS, replace=True),
     "DPS": Guided(SAMPLER_STEPS),
-    "RePaint": Repaint(SAMPLER_STEPS // 5, 5),
+    "RePaint": Repaint(SAMPLER_STEPS // 5, 5, ddim(1.0)),
     "DPoser (released)": PRESETS["released"].solver,
     "ours, conditional": Conditional(),
 }
@@ -195,7 +196,7 @@ def table_s5(context: Context) -> Table:
         rows,
         PAPER_S5,
         f"ScoreSDE, MCG and DPS take {SAMPLER_STEPS} Euler-Maruyama steps (the paper does not say how many; 1,000 is "
-        f"usual, and five times as slow), RePaint {SAMPLER_STEPS // 5} steps five times each; all on the one "
+        f"usual, and five times as slow), RePaint {SAMPLER_STEPS // 5} ancestral steps five times each; all on the one "
         "unconditional prior, except the last row.",
     )
 
