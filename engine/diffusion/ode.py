@@ -5,7 +5,10 @@ dx/dt = f x - g^2/2 score(x, t) (DPoser eq. 21; Song et al. 2021, eq. 13) carrie
 state is float64 and the network runs in its own precision.
 
 An adaptive method chooses its steps by the error of the whole batch, so an item's last digits depend on its batch, to
-the order of the tolerances. A fixed-step method takes the same steps whatever is in the batch.
+the order of the tolerances. A fixed-step method takes the same steps whatever is in the batch, and for the bundled
+prior it is better as well: a network's answer ripples with its time embedding, which an adaptive method takes for
+curvature. Encoded and decoded, poses of the validation split miss by 0.014 mm after 2 x 80 evaluations of rk4, and by
+0.32 mm after 2 x 270 of dopri5 at a tolerance of 1e-5.
 """
 
 from __future__ import annotations
@@ -36,18 +39,18 @@ class OdeSettings:
     """How the ODE is integrated.
 
     Attributes:
-        method: of torchdiffeq: an adaptive one of `ADAPTIVE`, or euler, midpoint, heun2, heun3, rk4.
-        rtol, atol: tolerances of an adaptive method, per step; looser than 1e-4 lets items of a batch feel each other.
+        method: of torchdiffeq: euler, midpoint, heun2, heun3, rk4, or an adaptive one of `ADAPTIVE`.
         steps, bend: of a fixed-step method, as in `engine.diffusion.schedule.bent`.
+        rtol, atol: tolerances of an adaptive method, per step; looser than 1e-4 lets items of a batch feel each other.
         t_min: the time at which data are taken to live; poses have no density at 0 (constant joints, rounding).
         dtype: precision in which the network is called.
     """
 
-    method: str = "dopri5"
+    method: str = "rk4"
+    steps: int = 20
+    bend: float = 2.0
     rtol: float = 1e-5
     atol: float = 1e-5
-    steps: int = 50
-    bend: float = 2.0
     t_min: float = 1e-3
     dtype: torch.dtype = torch.float32
 

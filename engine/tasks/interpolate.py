@@ -98,7 +98,7 @@ def interpolate(
         pose_a, pose_b: (21, 3) axis-angle in radians.
         count: poses on the path, both ends included; 2 at least.
         prior: the bundled one by default.
-        settings: of the ODE; the default is adaptive.
+        settings: of the ODE.
         device: auto, cpu, cuda or mps.
         on_step: told (done, total, stage); stops the work by raising.
 

@@ -23,8 +23,9 @@ from engine.diffusion.ode import (
 from engine.diffusion.sde import SubVP
 from engine.errors import Cancelled
 
-EXACT = OdeSettings(t_min=0.01, rtol=1e-8, atol=1e-8, dtype=torch.float64)
-FIXED = OdeSettings("rk4", steps=100, t_min=0.01, dtype=torch.float64)
+EXACT = OdeSettings("dopri5", t_min=0.01, rtol=1e-8, atol=1e-8, dtype=torch.float64)
+SHARED = OdeSettings("dopri5", t_min=0.01)
+FIXED = OdeSettings(steps=100, t_min=0.01, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +34,10 @@ FIXED = OdeSettings("rk4", steps=100, t_min=0.01, dtype=torch.float64)
         (EXACT, 1e-6),
         (FIXED, 1e-4),
         (OdeSettings(t_min=0.01), 1e-3),
-        (OdeSettings("midpoint", t_min=0.01), 0.02),
+        (SHARED, 1e-3),
+        (OdeSettings("midpoint", 50, t_min=0.01), 0.02),
     ],
-    ids=["adaptive", "rk4", "defaults", "midpoint"],
+    ids=["adaptive", "rk4", "defaults", "adaptive, defaults", "midpoint"],
 )
 def test_the_flow_is_the_closed_form(gaussian: Any, settings: OdeSettings, tolerance: float) -> None:
     x0 = gaussian.draw(0.01, 50)
@@ -51,8 +53,7 @@ def test_a_fixed_grid_knows_no_batch(gaussian: Any) -> None:
     x0 = gaussian.draw(0.01, 8)
     alone, batch = (encode(gaussian.denoise, gaussian.sde, x, FIXED).x for x in (x0[2:3], x0))
     assert torch.equal(alone[0], batch[2])
-    shared = OdeSettings(t_min=0.01)
-    alone, batch = (encode(gaussian.denoise, gaussian.sde, x, shared).x for x in (x0[2:3], x0))
+    alone, batch = (encode(gaussian.denoise, gaussian.sde, x, SHARED).x for x in (x0[2:3], x0))
     torch.testing.assert_close(alone[0], batch[2], rtol=0.0, atol=1e-3)
 
 
@@ -145,4 +146,4 @@ def test_the_flow_reports_and_stops(gaussian: Any) -> None:
 
 def test_no_steps_are_no_path(gaussian: Any) -> None:
     with pytest.raises(ValueError, match="at least one step"):
-        encode(gaussian.denoise, gaussian.sde, torch.zeros(1, 3), OdeSettings("rk4", steps=0))
+        encode(gaussian.denoise, gaussian.sde, torch.zeros(1, 3), OdeSettings(steps=0))
