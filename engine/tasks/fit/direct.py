@@ -38,14 +38,14 @@ class Direct:
         pull: the prior.
     """
 
-    yaws: tuple[float, ...] = tuple(np.pi * np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]))
+    yaws: tuple[float, ...] = (0.0, 0.5 * np.pi, np.pi, 1.5 * np.pi)
     tolerances: tuple[float, ...] = (0.1, 0.04, 0.015)
     noise: float = 0.01
     robust: float = 4.0
     camera_iterations: int = 8
     iterations: int = 6
-    tilt_std: float = 1.0
-    pull: PullSettings = field(default_factory=PullSettings)
+    tilt_std: float = 0.4
+    pull: PullSettings = field(default_factory=lambda: PullSettings(denoised=1.0, times=(0.4, 0.3, 0.2, 0.1)))
 
 
 def solve_directly(

@@ -116,7 +116,7 @@ def fit_effectors(
         (chosen.turn_std**-2.0, chosen.move_std**-2.0) if chosen.free_root else (STIFF, STIFF)
     )
     pull = Pull(prior, space, chosen.pull, stiff, centre)
-    aim = _Aim(space, targets, turned, chosen.radians_per_metre)
+    aim = Aim(space, targets, turned, chosen.radians_per_metre)
     course = Anneal(chosen.tolerances, chosen.reach)
     with torch.inference_mode():
         x = far(aim.at, x, pull, course).x
@@ -126,7 +126,7 @@ def fit_effectors(
     return Posed(poses[0], places[0], dict(zip(targets, missed, strict=True)))
 
 
-class _Aim:
+class Aim:
     """Targets as residuals of rows of a space."""
 
     def __init__(

@@ -26,12 +26,15 @@ class PullSettings:
 
     Attributes:
         gaussian: weight of the Gaussian part; 0 leaves it out.
+        coordinates: weight of a pull to the prior's mean pose that knows each coordinate's own variance and nothing
+            else: what is left to do without a pose prior.
         denoised: weight of L_DPoser; 0 leaves the network out.
         times: of the denoised targets, one per round.
         draws: pairs of opposite noise a target is averaged over, so that one draw does not decide the pose.
     """
 
     gaussian: float = 1.0
+    coordinates: float = 0.0
     denoised: float = 0.3
     times: tuple[float, ...] = (0.3, 0.3)
     draws: int = 4
@@ -59,6 +62,7 @@ class Pull:
         self._prior, self._settings = prior, settings
         self._base = torch.diag(precision)
         self._centre = torch.zeros_like(precision) if centre is None else centre
+        self._base[BODY, BODY].diagonal().add_(settings.coordinates)
         if settings.gaussian:
             self._base[BODY, BODY] += settings.gaussian * precision_of(prior).to(space.mean)
 
