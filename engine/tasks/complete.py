@@ -18,6 +18,7 @@ from engine.diffusion.observation import Mask
 from engine.diffusion.samplers import ddim, integrate
 from engine.diffusion.schedule import bent, truncated
 from engine.errors import MotionError
+from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.conditional_prior import ConditionalPrior
 from engine.priors.conditional_weights import load_conditional_prior
 from engine.priors.pose_prior import BODY_JOINTS, PosePrior
@@ -153,6 +154,7 @@ def complete_poses(
     else:
         unconditional = (prior or load_pose_prior()).to(device)
         solved, share = _by_samples(given, known, chosen, chosen.solver, unconditional, on_step)
+    solved = quat_to_rotvec(rotvec_to_quat(solved))  # solved angles may exceed pi
     poses = poses.astype(np.result_type(poses.dtype, np.float32))
     return Completion(np.where(known[None, ..., None], poses[None], solved.astype(poses.dtype)), share)
 

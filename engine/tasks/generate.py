@@ -13,6 +13,7 @@ from engine.diffusion.noise import Noise
 from engine.diffusion.samplers import SAMPLERS, integrate
 from engine.diffusion.schedule import bent
 from engine.errors import MotionError
+from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
 from engine.tasks.steps import OnStep
@@ -101,4 +102,4 @@ def generate(
             x = integrate(prior.estimate, sde, x, times, step, noise, on_iteration=tell).x
             event = prior.estimate(x, torch.full((1,), chosen.t_min, device=device)).x0
         poses[begin : begin + len(noise)] = prior.denormalise(event.float()).cpu().numpy()
-    return poses
+    return quat_to_rotvec(rotvec_to_quat(poses))  # sampled angles may exceed pi

@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.device import pick_device
 from engine.diffusion.ode import PROGRESS, OdeSettings, decode, encode
 from engine.errors import MotionError
+from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
 from engine.tasks.steps import OnStep
@@ -80,7 +81,7 @@ def interpolate_pairs(
         between = slerp(latent[left[rows_here]], latent[right[rows_here]], at)
         event = decode(prior.estimate, prior.sde, between, settings, decoding).x
         found[rows_here] = prior.denormalise(event).cpu().numpy()
-    return found
+    return quat_to_rotvec(rotvec_to_quat(found))  # decoded angles may exceed pi
 
 
 def interpolate(
