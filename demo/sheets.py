@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python build.py shots``: what the prior makes up, photographed on the mannequin into ``docs``.
 
-Generated poses, and completions of the sample's poses with their hypotheses: in orange what was given, in blue what
-was made.
+Generated poses, completions of the sample's poses with their hypotheses, and the ways between two of its keys: in
+orange what was given, in blue what was made.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from engine.errors import EngineError
 from engine.motion.joints import JOINTS, PARTS
 from engine.tasks.complete import CompleteSettings, complete_poses
 from engine.tasks.generate import generate
+from engine.tasks.inbetween import InbetweenSettings, inbetween
+from engine.tasks.interpolate import interpolate
 
 DOCS = HERE.parent / "docs"
 ROWS, COLUMNS = 3, 7
@@ -29,6 +31,7 @@ HYPOTHESES = 6
 TURN = np.radians(30.0)  # a figure shows its front and its stride
 MISSING = (("left_leg", "right_leg"), ("left_arm", "right_arm"), ("right_arm",))
 MOMENTS = (0.35, 0.55, 0.2)  # of the sample, one for each row
+KEYS = (60, 90)  # frames of the sample, a second apart
 
 
 def generated() -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +51,19 @@ def completed() -> tuple[np.ndarray, np.ndarray]:
         found = complete_poses(truth, known, CompleteSettings(HYPOTHESES)).poses
         rows.append(np.concatenate([truth, found[:, 0]]))
     return np.stack(rows), np.arange(1 + HYPOTHESES) == 0
+
+
+def between() -> tuple[np.ndarray, np.ndarray]:
+    """Rows (3, C, 21, 3) from one key of the sample to the next: by motion, with variation, and through the latents."""
+    sample = read_body(HERE / "sample_truth.bvh")
+    left, right = KEYS
+    kept = [n for n in range(len(sample)) if not left < n < right]
+    shown = np.linspace(left, right, COLUMNS).round().astype(int)
+    moving, varied = (
+        inbetween(sample, kept, InbetweenSettings(variation=amount)).poses[shown, 1:] for amount in (0.0, 0.5)
+    )
+    latent = interpolate(sample.poses[left, 1:], sample.poses[right, 1:], COLUMNS)
+    return np.stack([moving, varied, latent]), np.isin(shown, KEYS)
 
 
 def skin(poses: np.ndarray) -> np.ndarray:
@@ -78,7 +94,7 @@ def shoot(name: str, poses: np.ndarray, given: np.ndarray) -> Path:
     return target
 
 
-SHEETS = {"generated": generated, "completed": completed}
+SHEETS = {"generated": generated, "completed": completed, "between": between}
 
 
 def main() -> int:

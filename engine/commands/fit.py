@@ -79,24 +79,36 @@ def run(args: argparse.Namespace) -> int:
 def _fit_2d(args: argparse.Namespace) -> int:
     if args.camera is None:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
-    found = keypoints.read(args.input)
     camera = _camera(args.camera)
+    found = keypoints.read(args.input)
     from dataclasses import replace
 
     from engine.priors.weights import load_pose_prior
-    from engine.tasks.fit.keypoints import PRESETS, fit_keypoints
+    from engine.tasks.fit.keypoints import FEWEST, PRESETS, fit_keypoints
 
     settings = replace(PRESETS[args.preset], seed=args.seed, device=args.device)
-    progress = Progress(args.input.name, len(found), sys.stderr)
+    usable = np.flatnonzero((found.confidence > 0).sum(axis=1) >= FEWEST)
+    if not len(usable):
+        raise FileError(f"No frame of {args.input.name} has {FEWEST} keypoints; run the detector again.")
+    progress = Progress(args.input.name, len(usable), sys.stderr)
     try:
         fit = fit_keypoints(
-            found.pixels, found.confidence, camera, load_pose_prior(), settings, on_step=progress.step
+            found.pixels[usable],
+            found.confidence[usable],
+            camera,
+            load_pose_prior(),
+            settings,
+            on_step=progress.step,
         )
     finally:
         progress.close()
     betas = fit.betas.mean(axis=0)  # one file holds one body
-    amass.create(args.output, BodyMotion(fit.poses, fit.transl, args.fps, OFFSETS.copy()), betas)
-    print(f"{args.output.name}: {len(found)} frames, {fit.error.mean():.1f} pixels from the keypoints")
+    # A frame in which nobody was found holds the nearest one in time.
+    nearest = np.abs(np.arange(len(found))[:, None] - usable).argmin(axis=1)
+    motion = BodyMotion(fit.poses[nearest], fit.transl[nearest], args.fps, OFFSETS.copy())
+    amass.create(args.output, motion, betas)
+    held = f", {len(found) - len(usable)} without enough keypoints held" if len(usable) < len(found) else ""
+    print(f"{args.output.name}: {len(found)} frames{held}, {fit.error.mean():.1f} pixels from the keypoints")
     return 0
 
 

@@ -31,8 +31,9 @@ APART_SECONDS = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``score``; imports nothing heavy."""
     parser.epilog = (
-        "A score is the chance that a natural pose is odder: 0.5 is as usual, 0.01 is rarer than 99 of 100. "
-        "Frames are counted from 0."
+        "A score is the chance that a pose made by the prior is odder: 0.5 is as usual, 0.01 is rarer than 99 of 100. "
+        "Dance and acrobatics are rare without being wrong, so look first for frames that fall below the rest of "
+        "their clip. Frames are counted from 0."
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
     parser.add_argument(

@@ -3,6 +3,8 @@
 
 A pose is diffused a little and denoised again: what the prior would move is what it finds odd. The distance is compared
 with those of the prior's own samples, so that a score is a chance: 0.5 is as usual, 0.01 rarer than 99 in 100 samples.
+Captures of people the prior never saw are a little odder than its samples, and rare motion is odd without being wrong:
+of the test split's poses, a quarter score below 0.01. Of those with one joint turned by 20 degrees, five sixths do.
 """
 
 from __future__ import annotations

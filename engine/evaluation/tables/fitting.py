@@ -14,10 +14,11 @@ from engine.evaluation.cameras import CAMERA, Views, look
 from engine.evaluation.metrics import mpjpe, pa_mpjpe
 from engine.evaluation.tables.completion import some_poses
 from engine.evaluation.tables.table import Context, Table
+from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
 from engine.tasks.fit.keypoints import PRESETS, KeypointSettings, fit_keypoints
 from engine.tasks.fit.staged import Staged
-from engine.tasks.fit.terms import PosePriorTerm, no_prior
+from engine.tasks.fit.terms import DPoserTerm, PosePriorTerm, no_prior
 from engine.training.dataset import load
 
 POSES = 40
@@ -25,6 +26,7 @@ MIXTURE_SCALE = 1.0
 """Weight of the mixture's energy in the stages."""
 CONDITIONS: dict[str, bool] = {"visible": False, "occluded": True}
 COLUMNS = tuple(f"{name} {metric}" for name in CONDITIONS for metric in ("PA-MPJPE mm", "MPJPE mm"))
+FIT_COLUMNS = ("fit PA-MPJPE mm", "fit MPJPE mm")
 PAPER = {
     "DPoser": (57.28, 84.79),
     "GMM": (57.53, 79.66),
@@ -49,20 +51,33 @@ def _mixture(context: Context) -> Mixture:
 
 def _methods(context: Context) -> dict[str, tuple[KeypointSettings, PosePriorTerm | None]]:
     mixture = _mixture(context)
-    staged = PRESETS["released"]
-    scaled = replace(staged, solver=replace(_staged(staged), scale=MIXTURE_SCALE))
+    released = PRESETS["released"]
+    scaled = replace(released, solver=replace(staged(released), scale=MIXTURE_SCALE))
     return {
         "DPoser, ours (best)": (PRESETS["best"], None),
-        "DPoser (released)": (staged, None),
+        "DPoser (released)": (released, None),
         "DPoser (paper)": (PRESETS["paper"], None),
         "mixture": (scaled, lambda pose, iteration, total: mixture.energy(pose)),
-        "no prior": (staged, no_prior),
+        "no prior": (released, no_prior),
     }
 
 
-def _staged(settings: KeypointSettings) -> Staged:
+def staged(settings: KeypointSettings) -> Staged:
+    """The solver of a preset that works in stages."""
     assert isinstance(settings.solver, Staged)
     return settings.solver
+
+
+def fit_errors(context: Context, solver: Staged, seed: int, count: int, prior: PosePrior) -> dict[str, float]:
+    """Errors of fits to keypoints without occlusion under a prior, by `FIT_COLUMNS`, for other tables.
+
+    Every prior begins at the bundled one's mean pose, whatever its own representation and normalisation.
+    """
+    views = look(some_poses(context, count), seed, occluded=False)
+    term = DPoserTerm(prior, solver.times(), solver.signal, solver.denoise_steps, seed)
+    settings = KeypointSettings(solver, seed, context.device)
+    fit = fit_keypoints(views.pixels, views.confidence, CAMERA, load_pose_prior(), settings, term)
+    return dict(zip(FIT_COLUMNS, errors(fit.joints, views), strict=True))
 
 
 def errors(joints: np.ndarray, views: Views) -> tuple[float, float]:

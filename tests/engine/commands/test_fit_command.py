@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m engine fit`` from file to file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.body import bundled, pose_joints
+from engine.cli import main
+from engine.evaluation.cameras import look
+from engine.motion import amass
+from engine.motion.keypoints import MARKS
+from engine.motion.motion import BodyMotion
+from engine.motion.tpose import OFFSETS
+from engine.priors.weights import load_pose_prior
+
+
+@pytest.fixture(scope="module")
+def poses() -> np.ndarray:
+    prior = load_pose_prior()
+    event = 0.5 * torch.randn(2, 63, generator=torch.Generator().manual_seed(1))
+    return prior.denormalise(event).double().numpy()
+
+
+def test_keypoints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> None:
+    views = look(poses, 0, occluded=False)
+    frames = [
+        {m: [*p, c] for m, p, c in zip(MARKS, pixels.tolist(), confidence.tolist(), strict=True) if c > 0}
+        for pixels, confidence in zip(views.pixels, views.confidence, strict=True)
+    ]
+    source, target = tmp_path / "in.json", tmp_path / "out.npz"
+    source.write_text(json.dumps({"frames": [*frames, {}]}))  # nobody is seen in the last frame
+    assert main(["fit", str(source), str(target), "--camera", "1000,500,500", "--fps", "25"]) == 0
+    clip = amass.read(target)
+    assert clip.motion.fps == 25
+    assert clip.motion.poses.shape == (3, 22, 3)
+    np.testing.assert_array_equal(clip.motion.poses[2], clip.motion.poses[1])
+
+
+def test_joints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> None:
+    joints = pose_joints(torch.from_numpy(poses)).numpy()
+    source, target = tmp_path / "in.npz", tmp_path / "out.npz"
+    np.savez(source, joints=joints)
+    assert main(["fit", str(source), str(target)]) == 0
+    motion = amass.read(target).motion
+    found = bundled().joints(motion.poses, motion.transl).numpy()
+    away = (found - found[:, :1]) - (joints - joints[:, :1])
+    assert np.linalg.norm(away, axis=-1).mean() < 0.03
+
+
+def test_targets_pose_the_first_frame(tmp_path: Path) -> None:
+    source, target, wanted = tmp_path / "in.npz", tmp_path / "out.npz", tmp_path / "targets.json"
+    amass.create(source, BodyMotion(np.zeros((2, 22, 3)), np.zeros((2, 3)), 30.0, OFFSETS))
+    place = [0.3, 0.5, 0.3]
+    wanted.write_text(json.dumps({"left_wrist": place}))
+    assert main(["fit", str(source), str(target), "--targets", str(wanted)]) == 0
+    motion = amass.read(target).motion
+    assert len(motion) == 1
+    posed = BodyMotion(motion.poses, motion.transl, 30.0, OFFSETS)
+    import roma
+
+    from engine.body import forward_kinematics
+
+    turns = roma.rotvec_to_rotmat(torch.from_numpy(posed.poses))
+    joints = forward_kinematics(turns, torch.from_numpy(OFFSETS), torch.from_numpy(posed.transl))[0]
+    np.testing.assert_allclose(joints[0, 20].numpy(), place, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ([], "--camera"),
+        (["--camera", "a,b"], "no camera"),
+        (["--camera=-5,1,1"], "positive"),
+        (["--camera", "1000,500,500", "--fps", "0"], "frame rate"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], word: str
+) -> None:
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps({"neck": [1, 2], "pelvis": [1, 3], "left_hip": [2, 3], "right_hip": [0, 3]}))
+    assert main(["fit", str(source), str(tmp_path / "out.npz"), *options]) == 2
+    assert word in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()
