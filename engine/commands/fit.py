@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 PRESETS = ("paper", "released", "best")
 MAX_TARGET_BYTES = 1_000_000
+_MARKERS = ("points", "joint_names", "places")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "input", metavar="IN", type=Path,
-        help="2D keypoints (a .json or a folder of them), a .npz with joints (T, 22, 3) in metres, or, with "
+        help="2D keypoints (a .json or a folder of them), a .npz with joints (T, 22, 3) in metres or "
+        "points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3) in the joints' axes; or, with "
         "--targets, an AMASS .npz whose first frame is the current pose",
     )  # fmt: skip
     parser.add_argument("output", metavar="OUT", type=Path, help="the AMASS .npz to write")
@@ -81,8 +85,6 @@ def _fit_2d(args: argparse.Namespace) -> int:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
     camera = _camera(args.camera)
     found = keypoints.read(args.input)
-    from dataclasses import replace
-
     from engine.priors.weights import load_pose_prior
     from engine.tasks.fit.keypoints import FEWEST, PRESETS, fit_keypoints
 
@@ -113,23 +115,23 @@ def _fit_2d(args: argparse.Namespace) -> int:
 
 
 def _fit_3d(args: argparse.Namespace) -> int:
-    joints = _joints(args.input)
-    from dataclasses import replace
-
+    given = _points(args.input)
     from engine.priors.weights import load_pose_prior
     from engine.tasks.fit.points import PRESETS, fit_points
 
     if args.preset not in PRESETS:
         raise FileError(f"3D joints know no preset {args.preset}; choose {' or '.join(PRESETS)}.")
     settings = replace(PRESETS[args.preset], seed=args.seed, device=args.device, shape=True)
-    progress = Progress(args.input.name, len(joints), sys.stderr)
-    weights = np.isfinite(joints).all(axis=2).astype(np.float64)
+    count = len(given.points)
+    progress = Progress(args.input.name, count, sys.stderr)
+    weights = np.isfinite(given.points).all(axis=2).astype(np.float64)
     try:
         fit = fit_points(
-            joints,
-            np.arange(len(JOINTS)),
+            given.points,
+            given.joints,
             load_pose_prior(),
             weights,
+            given.places,
             settings=settings,
             on_step=progress.step,
         )
@@ -137,15 +139,13 @@ def _fit_3d(args: argparse.Namespace) -> int:
         progress.close()
     betas = fit.betas.mean(axis=0)  # one file holds one body
     amass.create(args.output, BodyMotion(fit.poses, fit.transl, args.fps, OFFSETS.copy()), betas)
-    print(f"{args.output.name}: {len(joints)} frames, {1e3 * fit.residual.mean():.1f} mm from the joints")
+    print(f"{args.output.name}: {count} frames, {1e3 * fit.residual.mean():.1f} mm from the points")
     return 0
 
 
 def _pose(args: argparse.Namespace) -> int:
     places, turns = _targets(args.targets)
     clip = amass.read(args.input)
-    from dataclasses import replace
-
     from engine.priors.weights import load_pose_prior
     from engine.tasks.fit.effectors import PRESETS, fit_effectors
 
@@ -181,21 +181,40 @@ def _camera(text: str) -> Camera:
     return Camera(focal, (across, down))
 
 
-def _joints(path: Path) -> np.ndarray:
-    """(T, 22, 3) metres; NaN where a joint is not known."""
+@dataclass(frozen=True)
+class _Points:
+    """3D input: points (T, P, 3) in metres, NaN where not seen, of joints (P,), at places (P, 3) in their axes."""
+
+    points: np.ndarray
+    joints: np.ndarray
+    places: np.ndarray
+
+
+def _points(path: Path) -> _Points:
+    """Joints (T, 22, 3), or points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3)."""
     read_bytes(path)  # says what is wrong with the file itself
     try:
         with np.load(path, allow_pickle=False) as members:
-            joints = members["joints"].astype(np.float64)
-    except (ValueError, KeyError, OSError, EOFError) as error:
+            found = {name: members[name] for name in ("joints", *_MARKERS) if name in members}
+        if "joints" in found:
+            found = {"points": found["joints"], "joint_names": np.array(JOINTS)}
+        points, names = found["points"].astype(np.float64), [str(n) for n in found["joint_names"]]
+        places = found.get("places", np.zeros((len(names), 3))).astype(np.float64)
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise FileError(
-            f"{path.name} holds no array joints (T, {len(JOINTS)}, 3); add it to the file."
+            f"{path.name} holds neither an array joints (T, {len(JOINTS)}, 3) nor points (T, P, 3) with joint_names "
+            "(P,); add one to the file."
         ) from error
-    if joints.ndim != 3 or joints.shape[1:] != (len(JOINTS), 3) or not len(joints):
+    if points.ndim != 3 or points.shape[1:] != (len(names), 3) or not len(points):
         raise FileError(
-            f"{path.name} has joints of the shape {joints.shape}; they must be (T, {len(JOINTS)}, 3)."
+            f"{path.name} has points of the shape {points.shape}; they must be (T, {len(names)}, 3)."
         )
-    return joints
+    if places.shape != (len(names), 3) or not np.isfinite(places).all():
+        raise FileError(f"{path.name} has places that are not ({len(names)}, 3) finite numbers; correct them.")
+    unknown = sorted({name for name in names if name not in JOINTS})
+    if unknown:
+        raise FileError(f"{path.name} names a joint {unknown[0]!r}; joints are {', '.join(JOINTS)}.")
+    return _Points(points, np.array([JOINTS.index(name) for name in names]), places)
 
 
 def _targets(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -18,9 +18,9 @@ from engine.body import pose_joints
 from engine.device import pick_device
 from engine.diffusion.noise import Noise
 from engine.diffusion.schedule import truncated
-from engine.diffusion.solvers import denoised_target
 from engine.errors import MotionError
 from engine.priors.pose_prior import PosePrior
+from engine.tasks.pose_prior_term import DPoserTerm, PosePriorTerm
 from engine.tasks.steps import OnStep
 
 START_SPREAD = 0.01  # radians around the mean pose ("initialised from mean poses with small noise")
@@ -85,7 +85,11 @@ PRESETS: dict[str, Callable[[float], DenoiseSettings]] = {"paper": paper, "relea
 
 
 def denoise_joints(
-    positions: np.ndarray, settings: DenoiseSettings, prior: PosePrior, on_step: OnStep | None = None
+    positions: np.ndarray,
+    settings: DenoiseSettings,
+    prior: PosePrior,
+    on_step: OnStep | None = None,
+    term: PosePriorTerm | None = None,
 ) -> np.ndarray:
     """Poses of windows of noisy joints, all windows at once.
 
@@ -95,6 +99,7 @@ def denoise_joints(
         settings: see `DenoiseSettings`.
         prior: the pose prior.
         on_step: told (done, total, stage); stops the work by raising.
+        term: another pose prior in place of L_DPoser.
 
     Returns:
         (W, F, 21, 3) axis-angle in radians.
@@ -114,20 +119,19 @@ def denoise_joints(
     optimiser = torch.optim.Adam([pose], lr=settings.learning_rate)
     total = len(settings.times)
 
+    chosen = term or DPoserTerm(prior, settings.times, noise, steps=settings.denoise_steps)
+
     def size(difference: Tensor) -> Tensor:
         """Sum over items of the mean over joints of (squared) lengths (..., J, 3)."""
         lengths = difference.square().sum(dim=-1)
         return (lengths if settings.squared else torch.sqrt(lengths + 1e-12)).mean(dim=-1).sum()
 
-    for i, t in enumerate(settings.times):
+    for i in range(total):
         stage = i * settings.stages // total
-        event = prior.normalise(pose.flatten(0, 1))
-        z = noise.draw(event.shape[1:], device)
-        aim = denoised_target(prior.estimate, prior.sde, event.detach(), float(t), z, settings.denoise_steps)
         joints = pose_joints(pose)[:, :, 1:]
         loss = settings.data_weight(stage) * size(joints - target)
         loss = loss + settings.temporal_weight(stage) * size(joints[:, 1:] - joints[:, :-1])
-        loss = loss + settings.prior_weight(stage) * 0.5 * (event - aim).square().sum()
+        loss = loss + settings.prior_weight(stage) * 0.5 * chosen(pose.flatten(0, 1), i, total).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.diffusion.noise import Noise
 from engine.evaluation.baselines.mixture import Mixture, fit_mixture
 from engine.evaluation.baselines.trained import TRAINING_FOLDERS
 from engine.evaluation.cameras import CAMERA, Views, look
@@ -18,7 +19,7 @@ from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
 from engine.tasks.fit.keypoints import PRESETS, KeypointSettings, fit_keypoints
 from engine.tasks.fit.staged import Staged
-from engine.tasks.fit.terms import DPoserTerm, PosePriorTerm, no_prior
+from engine.tasks.pose_prior_term import DPoserTerm, PosePriorTerm, no_prior
 from engine.training.dataset import load
 
 POSES = 40
@@ -74,7 +75,8 @@ def fit_errors(context: Context, solver: Staged, seed: int, count: int, prior: P
     Every prior begins at the bundled one's mean pose, whatever its own representation and normalisation.
     """
     views = look(some_poses(context, count), seed, occluded=False)
-    term = DPoserTerm(prior, solver.times(), solver.signal, solver.denoise_steps, seed)
+    noise = Noise(seed + np.arange(len(views.pixels)))
+    term = DPoserTerm(prior, solver.times(), noise, solver.signal, solver.denoise_steps)
     settings = KeypointSettings(solver, seed, context.device)
     fit = fit_keypoints(views.pixels, views.confidence, CAMERA, load_pose_prior(), settings, term)
     return dict(zip(FIT_COLUMNS, errors(fit.joints, views), strict=True))

@@ -19,7 +19,7 @@ from engine.tasks.fit.evidence import Evidence
 from engine.tasks.fit.marks import marks
 from engine.tasks.fit.staged import Staged, solve_in_stages
 from engine.tasks.fit.state import Space, mean_offsets, shape_basis, to_body
-from engine.tasks.fit.terms import PosePriorTerm
+from engine.tasks.pose_prior_term import PosePriorTerm
 from engine.tasks.steps import OnStep
 
 FEWEST = 4

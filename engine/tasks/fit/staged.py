@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.diffusion.noise import Noise
 from engine.diffusion.schedule import SCHEDULES
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.fit.evidence import Evidence
 from engine.tasks.fit.marks import TORSO
 from engine.tasks.fit.state import BETAS, BODY, ROOT, TRANSL
-from engine.tasks.fit.terms import DPoserTerm, PosePriorTerm, bending, geman_mcclure
+from engine.tasks.fit.terms import bending, geman_mcclure
+from engine.tasks.pose_prior_term import DPoserTerm, PosePriorTerm
 from engine.tasks.steps import OnStep
 
 
@@ -72,7 +74,13 @@ def solve_in_stages(
     on_step: OnStep | None = None,
 ) -> Tensor:
     """Rows x (N, D) of the bodies in the images; all images take the same steps."""
-    chosen = term or DPoserTerm(prior, settings.times(), settings.signal, settings.denoise_steps, seed)
+    chosen = term or DPoserTerm(
+        prior,
+        settings.times(),
+        Noise(seed + np.arange(len(evidence))),
+        settings.signal,
+        settings.denoise_steps,
+    )
     stages = len(settings.prior_weights)
     total = settings.camera_iterations + stages * settings.iterations
     x = evidence.facing(evidence.space.zeros(len(evidence)), 0.0)

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from engine.body import bundled, pose_joints
 from engine.cli import main
 from engine.evaluation.cameras import look
 from engine.motion import amass
+from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.keypoints import MARKS
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
@@ -25,6 +27,17 @@ def poses() -> np.ndarray:
     prior = load_pose_prior()
     event = 0.5 * torch.randn(2, 63, generator=torch.Generator().manual_seed(1))
     return prior.denormalise(event).double().numpy()
+
+
+def forward_kinematics_of(poses: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """World rotations (T, 22, 3, 3) and joints (T, 22, 3) by SciPy, the pelvis at the origin."""
+    turns = [Rotation.from_rotvec(poses[:, 0])]
+    joints = [np.zeros((len(poses), 3))]
+    for j in range(1, 22):
+        parent = PARENTS[j]
+        joints.append(joints[parent] + turns[parent].apply(bundled().offsets[j]))
+        turns.append(turns[parent] * Rotation.from_rotvec(poses[:, j]))
+    return np.stack([t.as_matrix() for t in turns], axis=1), np.stack(joints, axis=1)
 
 
 def test_keypoints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> None:
@@ -51,6 +64,40 @@ def test_joints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> None:
     found = bundled().joints(motion.poses, motion.transl).numpy()
     away = (found - found[:, :1]) - (joints - joints[:, :1])
     assert np.linalg.norm(away, axis=-1).mean() < 0.03
+
+
+def test_markers_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> None:
+    """Two markers to a joint of the bundled body, at places in its axes, of which one is not seen."""
+    full = torch.from_numpy(np.concatenate([np.zeros((2, 1, 3)), poses], axis=1))
+    names, places = [*JOINTS, *JOINTS], np.repeat([[0.05, 0.0, 0.0], [0.0, 0.04, 0.05]], 22, axis=0)
+    turns, joints = forward_kinematics_of(full)
+    which = [JOINTS.index(name) for name in names]
+    points = joints[:, which] + np.einsum("tpij,pj->tpi", turns[:, which], places)
+    points[0, 5] = np.nan
+    source, target = tmp_path / "in.npz", tmp_path / "out.npz"
+    np.savez(source, points=points, joint_names=np.array(names), places=places)
+    assert main(["fit", str(source), str(target)]) == 0
+    motion = amass.read(target).motion
+    found = bundled().joints(motion.poses, motion.transl).numpy()
+    assert np.linalg.norm(found - joints, axis=-1).mean() < 0.015
+
+
+@pytest.mark.parametrize(
+    ("arrays", "word"),
+    [
+        ({"other": np.zeros(3)}, "neither"),
+        ({"joints": np.zeros((2, 20, 3))}, "shape"),
+        ({"points": np.zeros((2, 1, 3)), "joint_names": np.array(["tail"])}, "tail"),
+        ({"points": np.zeros((2, 1, 3)), "joint_names": np.array(["head"]), "places": np.zeros(3)}, "places"),
+    ],
+)
+def test_points_of_another_form_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arrays: dict[str, np.ndarray], word: str
+) -> None:
+    np.savez(tmp_path / "in.npz", **arrays)
+    assert main(["fit", str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]) == 2
+    assert word in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()
 
 
 def test_targets_pose_the_first_frame(tmp_path: Path) -> None:

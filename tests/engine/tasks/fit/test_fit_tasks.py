@@ -22,7 +22,7 @@ from engine.tasks.fit.keypoints import PRESETS, fit_keypoints
 from engine.tasks.fit.points import PointsSettings, fit_points
 from engine.tasks.fit.pull import PullSettings
 from engine.tasks.fit.staged import Staged
-from engine.tasks.fit.terms import no_prior
+from engine.tasks.pose_prior_term import no_prior
 
 TARGETS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head")
 
