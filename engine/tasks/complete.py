@@ -18,6 +18,7 @@ from engine.diffusion.observation import Mask
 from engine.diffusion.samplers import ddim, integrate
 from engine.diffusion.schedule import bent, truncated
 from engine.errors import MotionError
+from engine.motion.joints import PARENTS
 from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.conditional_prior import ConditionalPrior
 from engine.priors.conditional_weights import load_conditional_prior
@@ -28,6 +29,9 @@ from engine.tasks.steps import OnStep
 
 ROWS_AT_ONCE = 8192
 """Candidates in one pass of the network: some 200 MB, whatever the clip's length."""
+TURN = 0.03
+"""Metres that a turn by one standard deviation counts when candidates are compared: next to nothing beside where
+joints are, but all there is for a hand."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ def _by_clusters(
         tell = _teller(on_step, rows, len(poses))
         seeds = _seeds(settings.seed, rows.start, rows.stop - rows.start, candidates)
         event = draw_candidates(poses[rows], known[rows], seeds, solver, prior, tell)
-        solved[:, rows], share[:, rows] = hypothesise(event, count, prior, settings.seed)
+        solved[:, rows], share[:, rows] = hypothesise(event, known[rows], count, prior, settings.seed)
     return solved, share
 
 
@@ -229,21 +233,29 @@ def conditional_hypotheses(
         seeds = _seeds(seed, rows.start, rows.stop - rows.start, solver.candidates)
         event = draw_candidates(poses[rows], known[rows], seeds, solver, prior)
         for count in counts:
-            solved, _ = hypothesise(event, count, prior, seed)
+            solved, _ = hypothesise(event, known[rows], count, prior, seed)
             found[count][:, rows] = np.where(known[None, rows, :, None], poses[None, rows], solved)
     return found
 
 
 def hypothesise(
-    candidates: Tensor, count: int, prior: ConditionalPrior, seed: int
+    candidates: Tensor, known: np.ndarray, count: int, prior: ConditionalPrior, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The middle of each cluster of candidates (C, N, 63) by where their joints are, largest cluster first.
+    """The middle of each cluster of candidates (C, N, 63), largest cluster first.
+
+    Candidates are alike where the joints that the missing ones (not ``known``, (N, 21)) turn are in like places; and,
+    because hands, feet and head turn no joint, where they are turned alike.
 
     Returns:
         poses (count, N, 21, 3) in radians, and the clusters' shares (count, N).
     """
-    placed = pose_joints(prior.denormalise(candidates)).flatten(2).movedim(0, 1)
-    labels = cluster(placed, count, torch.Generator().manual_seed(seed))
+    missing = np.pad(~known, ((0, 0), (1, 0)))
+    moves = torch.from_numpy(missing | missing[:, list(PARENTS)]).to(candidates)  # the root's parent, -1, is a leaf
+    moves[:, 0] = 0.0
+    placed = pose_joints(prior.denormalise(candidates)) * moves[..., None]
+    turned = TURN * candidates * torch.from_numpy(np.repeat(~known, 3, axis=1)).to(candidates)
+    features = torch.cat([placed.flatten(2), turned], dim=2).movedim(0, 1)
+    labels = cluster(features, count, torch.Generator().manual_seed(seed))
     means, share = summarise(candidates, labels, count)
     return prior.denormalise(means).cpu().numpy(), share.cpu().numpy()
 

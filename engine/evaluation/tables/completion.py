@@ -104,7 +104,7 @@ def table_3(context: Context) -> Table:
         + BODY_WORDS
         + " Spread over seeds. Paper: AMASS test split (Transitions, SSM).",
         COLUMNS,
-        dict(sorted(rows.items(), key=lambda item: (item[0].rsplit("=", 1)[1].zfill(4), item[0]))),
+        dict(sorted(rows.items(), key=lambda item: (item[0].rsplit("= ", 1)[1].zfill(4), item[0]))),
         PAPER_3,
         NOTES_3,
     )

@@ -14,6 +14,7 @@ from engine.body import bundled, pose_joints
 from engine.errors import MotionError
 from engine.evaluation.poses import split_clips, split_poses
 from engine.evaluation.tables.completion import best_of, missing
+from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion
 from engine.tasks.complete import PRESETS, SOLVERS, CompleteSettings, Conditional, complete_poses
 from engine.tasks.complete_clip import complete_clip, complete_frames
@@ -47,6 +48,14 @@ def test_seeds_repeat_and_what_was_in_missing_joints_does_not_matter(poses: np.n
     np.testing.assert_array_equal(complete_poses(spoilt, known, settings).poses, first)
     other = complete_poses(poses, known, replace(settings, seed=6)).poses
     assert not np.array_equal(other, first)
+
+
+@pytest.mark.parametrize("joint", ["left_wrist", "head", "right_foot"])
+def test_hypotheses_of_a_joint_that_turns_no_other_differ(poses: np.ndarray, joint: str) -> None:
+    known = np.array([name != joint for name in JOINTS[1:]])
+    found = complete_poses(poses, known, CompleteSettings(3, QUICK)).poses[:, :, ~known]
+    apart = [np.abs(found[a] - found[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert min(apart) > np.radians(0.5)
 
 
 def test_a_known_joint_that_is_nan_is_one_sentence(poses: np.ndarray) -> None:

