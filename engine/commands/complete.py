@@ -15,7 +15,7 @@ from engine.errors import MotionError
 from engine.motion.joints import JOINTS, PARTS
 from engine.progress import Progress
 
-SINGLE_POSE = ("paper", "released", "best")
+PRESETS = ("paper", "released", "best")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hypotheses", type=natural, default=1, metavar="S", help="default: 1")
     parser.add_argument(
-        "--single-poses", choices=SINGLE_POSE, metavar="PRESET",
-        help="complete every frame by itself, as the paper does: paper, released or best (default: as one motion)",
+        "--preset", choices=PRESETS, default="best",
+        help="paper and released complete every frame by itself (default: best, as one motion)",
     )  # fmt: skip
+    parser.add_argument(
+        "--single-poses", action="store_true", help="complete every frame by itself under best too"
+    )
     parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
@@ -58,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     from engine.tasks.complete_clip import CompleteClipSettings, complete_clip, complete_frames
 
     try:
-        if args.single_poses:
+        if args.single_poses or args.preset != "best":
             result = complete_frames(
-                clip.body, known, args.single_poses, args.hypotheses, args.seed, args.device, progress.step
+                clip.body, known, args.preset, args.hypotheses, args.seed, args.device, progress.step
             )
         else:
             settings = CompleteClipSettings(args.hypotheses, seed=args.seed, device=args.device)

@@ -29,9 +29,9 @@ from engine.tasks.steps import OnStep
 
 ROWS_AT_ONCE = 8192
 """Candidates in one pass of the network: some 200 MB, whatever the clip's length."""
-TURN = 0.03
-"""Metres that a turn by one standard deviation counts when candidates are compared: next to nothing beside where
-joints are, but all there is for a hand."""
+TIP = 0.05
+"""Metres beyond a missing joint at which its turn counts when poses are compared: little beside where joints are, but
+all there is for a hand."""
 
 
 @dataclass(frozen=True)
@@ -241,23 +241,28 @@ def conditional_hypotheses(
 def hypothesise(
     candidates: Tensor, known: np.ndarray, count: int, prior: ConditionalPrior, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The middle of each cluster of candidates (C, N, 63), largest cluster first.
-
-    Candidates are alike where the joints that the missing ones (not ``known``, (N, 21)) turn are in like places; and,
-    because hands, feet and head turn no joint, where they are turned alike.
+    """The middle of each cluster of candidates (C, N, 63) that lack joints not ``known`` (N, 21), largest first.
 
     Returns:
         poses (count, N, 21, 3) in radians, and the clusters' shares (count, N).
     """
-    missing = np.pad(~known, ((0, 0), (1, 0)))
-    moves = torch.from_numpy(missing | missing[:, list(PARENTS)]).to(candidates)  # the root's parent, -1, is a leaf
-    moves[:, 0] = 0.0
-    placed = pose_joints(prior.denormalise(candidates)) * moves[..., None]
-    turned = TURN * candidates * torch.from_numpy(np.repeat(~known, 3, axis=1)).to(candidates)
-    features = torch.cat([placed.flatten(2), turned], dim=2).movedim(0, 1)
+    features = differences(prior.denormalise(candidates), known).movedim(0, 1)
     labels = cluster(features, count, torch.Generator().manual_seed(seed))
     means, share = summarise(candidates, labels, count)
     return prior.denormalise(means).cpu().numpy(), share.cpu().numpy()
+
+
+def differences(poses: Tensor, known: np.ndarray) -> Tensor:
+    """Features (..., N, F) in metres of poses (..., N, 21, 3) by which ways to fill joints not ``known`` differ.
+
+    Where the joints are that the missing ones turn, and, as hands, feet and head turn no joint, how they are turned.
+    """
+    missing = np.pad(~known, ((0, 0), (1, 0)))
+    moves = missing | missing[:, list(PARENTS)]  # the root's parent, -1, stands for a leaf
+    moves[:, 0] = False
+    placed = pose_joints(poses) * torch.from_numpy(moves).to(poses)[..., None]
+    turned = TIP * poses * torch.from_numpy(~known).to(poses)[..., None]
+    return torch.cat([placed.flatten(-2), turned.flatten(-2)], dim=-1)
 
 
 def draw_candidates(

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from engine.body import pose_joints
 from engine.device import pick_device
 from engine.errors import MotionError
 from engine.motion.motion import BodyMotion
@@ -29,7 +28,14 @@ from engine.motion.windows import (
 from engine.priors.conditional_prior import ConditionalPrior
 from engine.priors.conditional_weights import load_conditional_prior
 from engine.priors.spectra_file import load as load_spectra
-from engine.tasks.complete import PRESETS, ROWS_AT_ONCE, Conditional, complete_poses, draw_candidates
+from engine.tasks.complete import (
+    PRESETS,
+    ROWS_AT_ONCE,
+    Conditional,
+    complete_poses,
+    differences,
+    draw_candidates,
+)
 from engine.tasks.hypotheses import cluster
 from engine.tasks.steps import OnStep, Stage
 from engine.tasks.temporal import fill_gaps
@@ -186,7 +192,7 @@ def _choose(
     """Indices (S,) of the candidates nearest to the middle of each cluster of motions, and the clusters' shares."""
     missing = np.flatnonzero(~known.all(axis=1))
     sampled = missing[np.linspace(0, len(missing) - 1, min(len(missing), 64)).round().astype(int)]
-    placed = pose_joints(torch.from_numpy(tracks[:, sampled]).float()).flatten(1)
+    placed = differences(torch.from_numpy(tracks[:, sampled]).float(), known[sampled]).flatten(1)
     generator = torch.Generator().manual_seed(settings.seed)
     labels = cluster(placed[None], settings.hypotheses, generator)[0]
     picked, share = [], []

@@ -61,8 +61,15 @@ def joints_of(poses: np.ndarray) -> np.ndarray:
 
 
 def noisy(joints: np.ndarray, deviation: float, seed: int) -> np.ndarray:
-    """Joints with Gaussian noise of that standard deviation in metres; the pelvis is known."""
+    """Joints (..., 22, 3) with Gaussian noise of that standard deviation in metres on all of them."""
     return joints + deviation * np.random.default_rng(seed).normal(size=joints.shape)
+
+
+def rooted(positions: np.ndarray) -> np.ndarray:
+    """Noisy joints with the pelvis where it is known to be: every method is told the root, at the origin."""
+    known = positions.copy()
+    known[..., 0, :] = 0.0
+    return known
 
 
 def _filtered(positions: np.ndarray, cutoff: float) -> np.ndarray:
@@ -114,7 +121,7 @@ def _at_level(context: Context, level: str) -> dict[str, dict[str, list[float]]]
         settings = replace(PRESETS[preset](deviation), seed=seed, device=context.device)
         weight = settings.prior_weight
         scaled = replace(settings, prior_weight=lambda stage: scale * weight(stage))
-        return denoise_joints(positions, scaled, prior, term=term)
+        return denoise_joints(rooted(positions), scaled, prior, term=term)
 
     terms = _baselines(context.data)
     scales = {

@@ -13,7 +13,7 @@ from engine.diffusion.inverse import Variational
 from engine.diffusion.schedule import SCHEDULES, TABLE_5_RANGES
 from engine.evaluation.metrics import mpjpe
 from engine.evaluation.tables.completion import best_of, errors, missing, some_poses
-from engine.evaluation.tables.denoising import joints_of, noisy, windows
+from engine.evaluation.tables.denoising import joints_of, noisy, rooted, windows
 from engine.evaluation.tables.fitting import FIT_COLUMNS, fit_errors, staged
 from engine.evaluation.tables.table import Context, Table
 from engine.priors.weights import load_pose_prior
@@ -49,7 +49,7 @@ def _row(
     joints = joints_of(clips)
     chosen = replace(denoising, seed=seed, device=context.device)
     prior = load_pose_prior()
-    found = denoise_joints(noisy(joints, NOISE, seed), chosen, prior)
+    found = denoise_joints(rooted(noisy(joints, NOISE, seed)), chosen, prior)
     figures["denoising MPJPE mm"] = mpjpe(joints_of(found), joints)
     return figures | fit_errors(context, fitting, seed, FITS, prior)
 

@@ -11,8 +11,8 @@ import torch
 
 from engine.body import pose_joints
 from engine.evaluation.metrics import MILLIMETRES
-from engine.evaluation.poses import split_clips
 from engine.evaluation.tables.completion import best_of, errors, missing, some_poses
+from engine.evaluation.tables.denoising import WINDOW, joints_of, noisy, rooted, windows
 from engine.evaluation.tables.fitting import FIT_COLUMNS, fit_errors, staged
 from engine.evaluation.tables.table import Context, Table
 from engine.evaluation.variants import SIZE_WORDS, Variant, logged, trained
@@ -24,7 +24,7 @@ from engine.tasks.fit.keypoints import PRESETS as FIT_PRESETS
 
 HYPOTHESES = 10
 POSES, CURVE_POSES, FITS = 128, 32, 40
-WINDOW, WINDOWS = 60, 10
+WINDOWS = 10
 NOISE = 0.04  # metres
 ITERATIONS = 3000
 CURVE = (250, 500, 1000, 1500)
@@ -48,20 +48,6 @@ COMPLETION_WORDS = (
 )
 
 
-def noisy_windows(context: Context, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Poses (W, 60, 21, 3) of windows spread evenly over the test split's clips, and their joints (W, 60, 22, 3) in
-    metres with Gaussian noise on all but the pelvis."""
-    clips = split_clips(context.data / "test", WINDOW)
-    windows = np.concatenate(
-        [c[: len(c) // WINDOW * WINDOW].reshape(-1, WINDOW, *c.shape[1:]) for c in clips]
-    )
-    count = max(2, WINDOWS // context.scale)
-    poses = windows[np.linspace(0, len(windows) - 1, count).round().astype(int)]
-    joints = pose_joints(torch.from_numpy(poses).double()).numpy()
-    joints[:, :, 1:] += np.random.default_rng(seed).normal(scale=NOISE, size=joints[:, :, 1:].shape)
-    return poses, joints
-
-
 def complete(
     context: Context, truth: np.ndarray, occlusion: str, prior: PosePrior, seed: int
 ) -> dict[str, float]:
@@ -73,7 +59,8 @@ def complete(
 
 def denoise(context: Context, prior: PosePrior, seed: int) -> dict[str, float]:
     """Errors of motion denoising, by column of `DENOISING`."""
-    truth, joints = noisy_windows(context, seed)
+    truth = windows(context, "test", WINDOWS)
+    joints = rooted(noisy(joints_of(truth), NOISE, seed))
     settings = replace(paper(NOISE), seed=seed, device=context.device)
     found, aim = (
         torch.from_numpy(p).float().flatten(0, 1) for p in (denoise_joints(joints, settings, prior), truth)
@@ -99,12 +86,12 @@ def _compare(context: Context, variants: dict[str, Variant]) -> dict[str, dict[s
 
 
 def _protocol(context: Context) -> str:
-    poses, windows = max(2, POSES // context.scale), max(2, WINDOWS // context.scale)
+    poses, count = max(2, POSES // context.scale), max(2, WINDOWS // context.scale)
     return (
         f"{SIZE_WORDS} {ITERATIONS} iterations. Completion of the left leg: {poses} poses {COMPLETION_WORDS} Motion "
-        f"denoising: {windows} windows of {WINDOW} frames at 30 fps of the test split, Gaussian noise of "
-        f"{1000 * NOISE:.0f} mm on 21 joints, root at rest, preset paper; errors over all joints and vertices. Fit: "
-        f"{len(some_poses(context, FITS))} poses to 2D keypoints as in Table 2, none occluded, preset paper."
+        f"denoising: {count} windows of {WINDOW} frames at 30 fps of the test split, Gaussian noise of "
+        f"{1000 * NOISE:.0f} mm on 21 joints, root known and at rest, preset paper; errors over joints and vertices."
+        f" Fit: {len(some_poses(context, FITS))} poses to 2D keypoints as in Table 2, none occluded, preset paper."
     )
 
 

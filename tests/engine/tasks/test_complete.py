@@ -16,8 +16,9 @@ from engine.evaluation.poses import split_clips, split_poses
 from engine.evaluation.tables.completion import best_of, missing
 from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion
+from engine.motion.tpose import OFFSETS
 from engine.tasks.complete import PRESETS, SOLVERS, CompleteSettings, Conditional, complete_poses
-from engine.tasks.complete_clip import complete_clip, complete_frames
+from engine.tasks.complete_clip import CompleteClipSettings, complete_clip, complete_frames
 
 QUICK = Conditional(candidates=12, steps=4)
 
@@ -56,6 +57,15 @@ def test_hypotheses_of_a_joint_that_turns_no_other_differ(poses: np.ndarray, joi
     found = complete_poses(poses, known, CompleteSettings(3, QUICK)).poses[:, :, ~known]
     apart = [np.abs(found[a] - found[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))]
     assert min(apart) > np.radians(0.5)
+
+
+def test_hypotheses_of_a_hand_over_a_clip_differ() -> None:
+    motion = BodyMotion(np.zeros((20, 22, 3)), np.zeros((20, 3)), 30.0, OFFSETS)
+    lost = JOINTS.index("left_wrist") - 1
+    known = np.arange(21) != lost
+    settings = CompleteClipSettings(2, solver=QUICK, device="cpu")
+    one, two = complete_clip(motion, np.broadcast_to(known, (20, 21)), settings).motions
+    assert np.abs(one.poses[:, 1 + lost] - two.poses[:, 1 + lost]).max() > np.radians(0.5)
 
 
 def test_a_known_joint_that_is_nan_is_one_sentence(poses: np.ndarray) -> None:
