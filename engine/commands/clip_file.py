@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.errors import FileError
 from engine.motion import amass, bvh
+from engine.motion.joints import JOINTS, PARTS
 from engine.motion.motion import BodyMotion
 
 FORMATS: dict[str, Any] = {".bvh": bvh, ".npz": amass}
@@ -42,6 +43,11 @@ class ClipFile:
 
             self._rig_map = find_map(motion.skeleton, bone_map)
             self.body = to_body(motion, self._rig_map)
+
+    def joints_of(self, name: str) -> set[str]:
+        """The body's joints that a joint's, a part's or a bone's name stands for, the pelvis apart; maybe none."""
+        followers = self._rig_map.joints_of(name) if self._rig_map else set()
+        return (followers | set(PARTS.get(name, ())) | ({name} & set(JOINTS))) - {JOINTS[0]}
 
     def write(self, path: Path, after: BodyMotion) -> None:
         """Write the clip with its body moved as ``after``; what did not change stays bit-equal.

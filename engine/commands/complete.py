@@ -28,10 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT", type=Path, help="the file to write")
     parser.add_argument(
         "--missing", type=names, required=True, metavar="LIST",
-        help=f"joints (left_elbow) or parts ({', '.join(PARTS)}), with commas between",
+        help=f"bones of the rig, joints (left_elbow) or parts ({', '.join(PARTS)}), with commas between; @A:B after a "
+        "name is its own range: left_arm@60:120,head",
     )  # fmt: skip
     parser.add_argument(
-        "--range", type=span, metavar="A:B", help="frames in which they are missing (default: all)"
+        "--range", type=span, metavar="A:B", help="frames in which the others are missing (default: all)"
     )
     parser.add_argument("--hypotheses", type=natural, default=1, metavar="S", help="default: 1")
     parser.add_argument(
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     check_target(args.input, args.output)
     bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
     clip = ClipFile(args.input, bone_map)
-    known = _known(args.missing, args.range, len(clip.body))
+    known = _known(args.missing, args.range, clip)
     progress = Progress(args.input.name, len(clip.body), sys.stderr)
     from engine.tasks.complete_clip import CompleteClipSettings, complete_clip, complete_frames
 
@@ -77,14 +78,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _known(missing: tuple[str, ...], frames: Span | None, count: int) -> np.ndarray:
+def _known(missing: tuple[str, ...], frames: Span | None, clip: ClipFile) -> np.ndarray:
     """(T, 21) bool, which body joints are known in which frame."""
-    wanted: set[str] = set()
-    for name in missing:
-        if name not in JOINTS[1:] and name not in PARTS:
-            raise MotionError(f"There is no joint or part called {name!r}; parts are {', '.join(PARTS)}.")
-        wanted |= set(PARTS.get(name, (name,)))
-    begin, end = (0, count) if frames is None else resolve(frames, count)
-    known = np.ones((count, len(JOINTS) - 1), bool)
-    known[begin:end, [joint in wanted for joint in JOINTS[1:]]] = False
+    known = np.ones((len(clip.body), len(JOINTS) - 1), bool)
+    for words in missing:
+        name, own, typed = words.partition("@")
+        joints = clip.joints_of(name)
+        if not joints:
+            raise MotionError(f"No bone, joint or part of the body is called {name!r}; parts are {', '.join(PARTS)}.")
+        chosen = _range(typed) if own else frames or (None, None)
+        begin, end = resolve(chosen, len(known))
+        known[begin:end, [joint in joints for joint in JOINTS[1:]]] = False
     return known
+
+
+def _range(typed: str) -> Span:
+    try:
+        return span(typed)
+    except argparse.ArgumentTypeError as error:
+        raise MotionError(f"{error}; write it as left_arm@60:120.") from error

@@ -222,13 +222,11 @@ def _chosen_joints(settings: CleanSettings, rig: Skeleton | None, rig_map: RigMa
     """(22,) bool, the body joints that the settings name; bones of the rig that no joint follows are ignored."""
     if settings.bones is None:
         return np.ones(len(JOINTS), bool)
-    followers: dict[str, set[str]] = {}
-    for joint, source in rig_map.sources.items() if rig_map else ():
-        followers.setdefault(source.bones[-1], set()).add(joint)
     chosen: set[str] = set()
     for name in settings.bones:
         _check_name(name, rig)
-        chosen |= followers.get(name, set()) | set(PARTS.get(name, ())) | ({name} & set(JOINTS))
+        followers = rig_map.joints_of(name) if rig_map else set()
+        chosen |= followers | set(PARTS.get(name, ())) | ({name} & set(JOINTS))
     if not chosen:
         raise MotionError(
             f"None of the chosen bones ({', '.join(settings.bones[:5])}) belongs to the body; choose others."

@@ -84,6 +84,10 @@ class RigMap:
         """Body joint -> the bone that its edits turn, for joints that have one."""
         return {joint: source.bones[0] for joint, source in self.sources.items() if source.own}
 
+    def joints_of(self, bone: str) -> set[str]:
+        """The body's joints that a bone of the rig moves by itself; none for a bone that is no part of the body."""
+        return {joint for joint, source in self.sources.items() if source.bones[-1] == bone}
+
 
 def find_map(skeleton: Skeleton, bone_map: Mapping[str, str] | None = None) -> RigMap:
     """Map a rig's bones to the body's joints.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import cli
-from engine.motion import amass
+from engine.motion import amass, bvh
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 
@@ -46,10 +46,31 @@ def test_a_range_of_an_arm_is_completed_twice_over(clip: Path, capsys: pytest.Ca
     assert "hypothesis 2" in capsys.readouterr().err
 
 
+def test_every_part_may_have_its_own_frames(clip: Path) -> None:
+    out = clip.with_name("out.npz")
+    assert cli.main(["complete", str(clip), str(out), "--missing", "head@2:6,left_wrist", "--range", "10:12"]) == 0
+    changed = (amass.read(out).motion.poses != amass.read(clip).motion.poses).any(axis=-1)
+    assert {int(f) for f in np.flatnonzero(changed[:, 15])} == set(range(2, 6))
+    assert {int(f) for f in np.flatnonzero(changed[:, 20])} == {10, 11}
+    assert set(np.flatnonzero(changed.any(axis=0))) == {15, 20}
+
+
+def test_bones_of_the_rig_may_be_named(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[3] / "demo" / "sample.bvh"
+    out = tmp_path / "out.bvh"
+    assert cli.main(["complete", str(sample), str(out), "--missing", "mixamorig:LeftArm@60:70"]) == 0
+    before, after = (bvh.read(path).motion for path in (sample, out))
+    changed = (before.rotations != after.rotations).any(axis=-1)
+    assert {before.skeleton.names[j] for j in np.flatnonzero(changed.any(axis=0))} == {"mixamorig:LeftArm"}
+    assert set(np.flatnonzero(changed.any(axis=1))) == set(range(60, 70))
+
+
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--missing", "tail"], "no joint or part called 'tail'"),
+        (["--missing", "tail"], "called 'tail'"),
+        (["--missing", "left_arm@5"], "range such as"),
+        (["--missing", "left_arm@5:99"], "not in the clip"),
         (["--missing", "left_arm", "--range", "20:90"], "not in the clip"),
         (["--missing", "left_arm", "--hypotheses", "0"], "at least one"),
     ],
