@@ -15,13 +15,15 @@ from engine.errors import MotionError
 from engine.motion.joints import JOINTS, PARTS
 from engine.progress import Progress
 
+MOST_FILES = 200  # more hypotheses are refused
 PRESETS = ("paper", "released", "best")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``complete``; imports nothing heavy."""
     parser.epilog = (
-        "With one hypothesis OUT is it; with more, OUT is the likeliest and OUT_2, OUT_3 ... the others. Frames are "
+        "With one hypothesis OUT is it; with more, OUT is the likeliest and OUT_2, OUT_3 ... the others; files of "
+        "those names are replaced, but never IN. Frames are "
         "counted from 0, and A:B means A up to but not including B. What is not missing stays as it is."
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
@@ -54,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
         FileError: a file is not there, not a clip, or cannot be written. MappingError: the rig cannot be matched.
         MotionError: an option does not fit the clip.
     """
-    check_target(args.input, args.output)
+    targets = [_numbered(args.output, n) for n in range(1, max(1, min(args.hypotheses, MOST_FILES)) + 1)]
+    for target in targets:
+        check_target(args.input, target)
     bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
     clip = ClipFile(args.input, bone_map)
     known = _known(args.missing, args.range, clip)
@@ -71,11 +75,17 @@ def run(args: argparse.Namespace) -> int:
             result = complete_clip(clip.body, known, settings, on_step=progress.step)
     finally:
         progress.close()
-    for number, (motion, share) in enumerate(zip(result.motions, result.share, strict=True), start=1):
-        target = args.output if number == 1 else args.output.with_stem(f"{args.output.stem}_{number}")
+    for number, (target, motion, share) in enumerate(
+        zip(targets, result.motions, result.share, strict=True), start=1
+    ):
         clip.write(target, motion)
         print(f"{target.name}: hypothesis {number}, share {share:.0%}", file=sys.stderr)
     return 0
+
+
+def _numbered(output: Path, number: int) -> Path:
+    """OUT, OUT_2, OUT_3 ..."""
+    return output if number == 1 else output.with_stem(f"{output.stem}_{number}")
 
 
 def _known(missing: tuple[str, ...], frames: Span | None, clip: ClipFile) -> np.ndarray:

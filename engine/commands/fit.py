@@ -18,6 +18,7 @@ from engine.errors import FileError
 from engine.motion import amass, keypoints
 from engine.motion.files import read_bytes
 from engine.motion.joints import JOINTS
+from engine.motion.keypoints import FARTHEST_PIXEL
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 from engine.progress import Progress
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PRESETS = ("paper", "released", "best")
 MAX_TARGET_BYTES = 1_000_000
+SHAPES = 10  # of SMPL-X that the bundled body follows
+LEAST_NOISE, MOST_NOISE = 0.1, 1000.0  # millimetres
 _MARKERS = ("points", "joint_names", "places")
 
 
@@ -50,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pixels, or a .json with focal and centre [cx, cy]; needed for 2D keypoints",
     )  # fmt: skip
     parser.add_argument("--targets", type=Path, metavar="FILE.json", help="pose IN's first frame by targets")
+    parser.add_argument(
+        "--noise", type=float, default=10.0, metavar="MM",
+        help="how far 3D points are off, millimetres (default: 10); with less, they are followed more closely",
+    )  # fmt: skip
     parser.add_argument("--free-root", action="store_true", help="targets may move and turn the pelvis")
     parser.add_argument("--fps", type=float, default=30.0, help="frame rate of 2D and 3D input (default: 30)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
@@ -121,7 +128,11 @@ def _fit_3d(args: argparse.Namespace) -> int:
 
     if args.preset not in PRESETS:
         raise FileError(f"3D joints know no preset {args.preset}; choose {' or '.join(PRESETS)}.")
-    settings = replace(PRESETS[args.preset], seed=args.seed, device=args.device, shape=True)
+    if not LEAST_NOISE <= args.noise <= MOST_NOISE:
+        raise FileError(f"--noise must be from {LEAST_NOISE:g} to {MOST_NOISE:g} millimetres; correct it.")
+    settings = replace(
+        PRESETS[args.preset], noise=args.noise / 1000.0, seed=args.seed, device=args.device, shape=True
+    )
     count = len(given.points)
     progress = Progress(args.input.name, count, sys.stderr)
     weights = np.isfinite(given.points).all(axis=2).astype(np.float64)
@@ -146,6 +157,7 @@ def _fit_3d(args: argparse.Namespace) -> int:
 def _pose(args: argparse.Namespace) -> int:
     places, turns = _targets(args.targets)
     clip = amass.read(args.input)
+    from engine.body import bundled
     from engine.priors.weights import load_pose_prior
     from engine.tasks.fit.effectors import PRESETS, fit_effectors
 
@@ -153,9 +165,8 @@ def _pose(args: argparse.Namespace) -> int:
         raise FileError(f"Targets know no preset {args.preset}; choose {' or '.join(PRESETS)}.")
     settings = replace(PRESETS[args.preset], seed=args.seed, free_root=args.free_root)
     motion = clip.motion
-    posed = fit_effectors(
-        places, load_pose_prior(), motion.poses[0], motion.transl[0], turns, motion.offsets, settings
-    )
+    offsets = bundled(clip.betas[:SHAPES]).offsets if len(clip.betas) else bundled().offsets
+    posed = fit_effectors(places, load_pose_prior(), motion.poses[0], motion.transl[0], turns, offsets, settings)
     moved = BodyMotion(posed.pose[None], posed.transl[None], motion.fps, motion.offsets)
     amass.create(args.output, moved, clip.betas)
     missed = ", ".join(f"{name} {1e3 * distance:.1f}" for name, distance in posed.missed.items())
@@ -176,8 +187,8 @@ def _camera(text: str) -> Camera:
         raise FileError(
             f"{text!r} is no camera; write FOCAL,CX,CY in pixels, or a .json with focal and centre."
         ) from error
-    if not (np.isfinite([focal, across, down]).all() and focal > 0):
-        raise FileError("A camera's focal length must be positive and its numbers finite; correct --camera.")
+    if not (0 < focal <= FARTHEST_PIXEL and max(abs(across), abs(down)) <= FARTHEST_PIXEL):
+        raise FileError("A camera's focal length must be positive and its numbers in pixels; correct --camera.")
     return Camera(focal, (across, down))
 
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.commands.arguments import natural, read_bone_map, resolve, spans
+from engine.commands.arguments import read_bone_map, resolve, seed, spans
 from engine.commands.clip_file import ClipFile, check_target
 from engine.progress import Progress
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="0 (default) is the most likely motion, 1 varies as much as captured motion does",
     )  # fmt: skip
     parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of the variation (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the variation (default: 0)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import engine
-from engine.commands.arguments import natural, read_bone_map
+from engine.commands.arguments import natural, read_bone_map, seed
 from engine.commands.clip_file import ClipFile
 from engine.errors import FileError
 from engine.motion.files import replacing
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 METHODS = ("denoising", "likelihood")
 DIGITS = 6
+LEAST_TOLD = 0.0001
+"""Scores below are printed as that: the samples they are compared with say no more."""
 APART_SECONDS = 0.5
 """Least time between two frames that are printed."""
 
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--worst", type=natural, default=5, metavar="N", help="frames to print (default: 5)")
     parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
 
@@ -73,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
             stream.write(write(scores, args, clip.body.fps).encode())
     print(f"{args.input.name}: {len(scores.pose)} frames, median plausibility {_median(scores):.3f}")
     for frame, plausibility, joint in scores.worst(args.worst, max(1, round(APART_SECONDS * clip.body.fps))):
-        print(f"  frame {frame}: {plausibility:.4f}, oddest joint {joint}")
+        told = f"{plausibility:.4f}" if plausibility >= LEAST_TOLD else f"below {LEAST_TOLD}"
+        print(f"  frame {frame}: {told}, oddest joint {joint}")
     return 0
 
 

@@ -22,9 +22,11 @@ class Noise:
 
     Args:
         seeds: one per item.
+        scale: standard deviation of what is drawn.
     """
 
-    def __init__(self, seeds: Sequence[int] | np.ndarray) -> None:
+    def __init__(self, seeds: Sequence[int] | np.ndarray, scale: float = 1.0) -> None:
+        self._scale = np.float32(scale)
         with np.errstate(over="ignore"):
             self._keys = _mixed(np.asarray(seeds).astype(np.uint64) * _GOLDEN + _GOLDEN)
         self._draws = 0
@@ -45,7 +47,7 @@ class Noise:
         second = (bits & np.uint64(0xFFFFFFFF)).astype(np.float64) / 2.0**32
         radius, angle = np.sqrt(-2.0 * np.log(first)), 2.0 * np.pi * second
         normal = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :size]
-        return torch.from_numpy(normal.astype(np.float32).reshape(-1, *event)).to(device)
+        return torch.from_numpy(self._scale * normal.astype(np.float32).reshape(-1, *event)).to(device)
 
 
 def _mixed(z: np.ndarray) -> np.ndarray:

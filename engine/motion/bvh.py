@@ -18,6 +18,7 @@ from engine.motion.skeleton import Skeleton
 from engine.motion.units import metres_per_unit
 
 MAX_JOINTS = 5_000
+LARGEST = 1e7  # of a channel: degrees or the file's own length unit
 MAX_FRAMES = 10_000_000
 DEFAULT_FPS = 30.0
 
@@ -364,6 +365,9 @@ def _motion_block(name: str, content: bytes, start: int, columns: int) -> tuple[
         raise FileError(
             f"{name} holds NaN or infinite values (first at frame index {frame}); remove those keys."
         )
+    if np.abs(values).max(initial=0.0) > LARGEST:
+        frame = int(np.abs(values).argmax()) // columns
+        raise FileError(f"{name} holds a value beyond {LARGEST:g} (at frame index {frame}); remove that key.")
     return values.reshape(frames, columns), time_match[1].decode("latin-1")
 
 

@@ -4,7 +4,8 @@
 Accepted content, one frame or many:
 
 * OpenPose (``people`` with ``pose_keypoints_2d`` of 75 numbers): the most confident person of the frame.
-* COCO results (``keypoints`` of 51 numbers), one object or a list of them, one a frame.
+* COCO results or annotations (``keypoints`` of 51 numbers), one object or a list of them: the most certain person of
+  each image.
 * By name: ``{"left_wrist": [u, v, confidence], ...}``; confidence may be left out.
 * ``{"frames": [...]}`` or a list of any of these, and a folder of such files, one a frame, in the order of names.
 """
@@ -27,6 +28,7 @@ MARKS: tuple[str, ...] = (*JOINTS, "nose")
 
 MAX_BYTES = 256_000_000
 MAX_FRAMES = 100_000
+FARTHEST_PIXEL = 1e6
 
 BODY_25: tuple[str | None, ...] = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
@@ -87,7 +89,26 @@ def _frames(path: Path) -> list[np.ndarray]:
         raise FileError(f"{path.name} is not a JSON file; write the keypoints again.") from error
     if isinstance(content, dict) and isinstance(content.get("frames"), list):
         content = content["frames"]
-    return [_frame(path.name, frame) for frame in (content if isinstance(content, list) else [content])]
+    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
+        content = content["annotations"]
+    return [_frame(path.name, frame) for frame in _by_image(content if isinstance(content, list) else [content])]
+
+
+def _by_image(frames: list[Any]) -> list[Any]:
+    """One COCO result per image_id, that of the highest score, in the order of first appearance; others as they are."""
+    best: dict[Any, Any] = {}
+    for place, frame in enumerate(frames):
+        image = frame.get("image_id") if isinstance(frame, dict) and "keypoints" in frame else None
+        key = ("image", image) if isinstance(image, int | str) else ("place", place)
+        if key not in best or _score(frame) > _score(best[key]):
+            best[key] = frame
+    return list(best.values())
+
+
+def _score(result: Any) -> float:
+    """Of a COCO result; an annotation has none."""
+    value = result.get("score") if isinstance(result, dict) else None
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _frame(name: str, frame: Any) -> np.ndarray:
@@ -135,6 +156,8 @@ def _numbers(name: str, values: list[Any]) -> np.ndarray:
 def _checked(name: str, rows: np.ndarray) -> np.ndarray:
     if not np.isfinite(rows).all() or (rows[:, 2] < 0).any():
         raise FileError(f"{name} holds a keypoint that is not finite or of negative confidence; correct it.")
+    if np.abs(rows[:, :2]).max() > FARTHEST_PIXEL:
+        raise FileError(f"{name} holds a keypoint more than {FARTHEST_PIXEL:.0f} pixels away; correct it.")
     rows[:, 2] = rows[:, 2].clip(max=1.0)
     rows[rows[:, 2] == 0] = 0.0
     return rows

@@ -29,6 +29,7 @@ from engine.tasks.steps import OnStep
 
 ROWS_AT_ONCE = 8192
 """Candidates in one pass of the network: some 200 MB, whatever the clip's length."""
+MOST_HYPOTHESES = 200
 TIP = 0.05
 """Metres beyond a missing joint at which its turn counts when poses are compared: little beside where joints are, but
 all there is for a hand."""
@@ -168,8 +169,8 @@ def _check(poses: np.ndarray, known: np.ndarray, settings: CompleteSettings) -> 
         raise MotionError(f"Poses to complete must be (N, {BODY_JOINTS}, 3) rotations, not {poses.shape}.")
     if not np.isfinite(poses[known]).all():
         raise MotionError("A joint that is said to be known holds NaN or infinite values; call it missing.")
-    if settings.hypotheses < 1:
-        raise MotionError("Ask for at least one hypothesis.")
+    if not 1 <= settings.hypotheses <= MOST_HYPOTHESES:
+        raise MotionError(f"Ask for at least one hypothesis and at most {MOST_HYPOTHESES}.")
 
 
 def _seeds(seed: int, first: int, count: int, hypotheses: int) -> np.ndarray:

@@ -19,6 +19,8 @@ from engine.priors.weights import load_pose_prior
 from engine.tasks.steps import OnStep
 
 ROWS_AT_ONCE = 4096
+MOST = 100_000  # poses
+HOTTEST = 1.25  # poses come apart beyond: at 1.3 they lie twice as far from each other as captured ones
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class GenerateSettings:
         steps: of the sampler.
         bend: exponent of the time grid; 1 is uniform, above 1 puts more steps near t = 0.
         t_min: time at which sampling ends; the clean estimate there is the pose.
-        temperature: standard deviation of the noise that sampling sets out from; below 1 gives common poses, above 1
-            rare ones.
+        temperature: standard deviation of all noise, that sampling sets out from and that it adds; below 1 gives
+            common poses, above 1 rare ones.
         seed: of all randomness; pose n is the same however many are asked for.
         device: auto, cpu, cuda or mps.
     """
@@ -77,10 +79,12 @@ def generate(
         WeightsError, DeviceError: as named.
     """
     chosen = settings or PRESETS["best"]
-    if count < 1:
-        raise MotionError("Ask for at least one pose.")
-    if not 0.0 < chosen.temperature < np.inf:
-        raise MotionError("The temperature must be a positive number; 1 is as lively as the training data.")
+    if not 1 <= count <= MOST:
+        raise MotionError(f"Ask for at least one pose and at most {MOST}.")
+    if not 0.0 < chosen.temperature <= HOTTEST:
+        raise MotionError(
+            f"The temperature must be above 0 and at most {HOTTEST}; 1 is as lively as the training data."
+        )
     device = pick_device(chosen.device)
     prior = (prior or load_pose_prior()).to(device)
     sde = prior.sde
@@ -90,14 +94,14 @@ def generate(
         seeds = first + np.arange(count, dtype=np.uint64)
     poses = np.empty((count, 21, 3))
     for begin in range(0, count, ROWS_AT_ONCE):
-        noise = Noise(seeds[begin : begin + ROWS_AT_ONCE])
+        noise = Noise(seeds[begin : begin + ROWS_AT_ONCE], chosen.temperature)
 
         def tell(done: int, steps: int, first: int = begin, rows: int = len(noise)) -> None:
             if on_step:
                 on_step(int(first + rows * done / steps), count, "Generating poses")
 
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=prefers_bfloat16(device)):
-            x = chosen.temperature * noise.draw((prior.dim,), device)
+            x = noise.draw((prior.dim,), device)
             step = SAMPLERS[chosen.sampler]
             x = integrate(prior.estimate, sde, x, times, step, noise, on_iteration=tell).x
             event = prior.estimate(x, torch.full((1,), chosen.t_min, device=device)).x0

@@ -34,6 +34,7 @@ METHODS = ("motion", "latent", "linear")
 REACH_SECONDS = 1.0
 """Of what lies around a gap, so much is looked at: the spline's tension forgets sooner."""
 
+MOST_VARIATION = 3.0
 
 @dataclass(frozen=True)
 class InbetweenSettings:
@@ -128,8 +129,10 @@ def _check(settings: InbetweenSettings) -> None:
         raise MotionError("The scales of the spline must be positive numbers of seconds.")
     if not 0.0 <= settings.dynamics_share <= 1.0:
         raise MotionError("The share of the dynamics must be from 0 to 1.")
-    if not 0.0 <= settings.variation < np.inf:
-        raise MotionError("The variation must be 0 or more; 1 is as much as captured motion varies.")
+    if not 0.0 <= settings.variation <= MOST_VARIATION:
+        raise MotionError(
+            f"The variation must be from 0 to {MOST_VARIATION}; 1 is as much as captured motion varies."
+        )
 
 
 def _known(keys: Sequence[int] | np.ndarray, frames: int) -> np.ndarray:

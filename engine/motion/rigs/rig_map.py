@@ -205,7 +205,7 @@ def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Sk
 def _advice(rig_map: RigMap, missing: list[str], named: bool) -> str:
     if not named:
         return (
-            "The rig's bone names follow no known convention; choose a filter as method, or on the command line give "
+            "The rig's bone names follow no known convention; choose a filter to clean it, or on the command line give "
             f"--bone-map for {', '.join(missing)}."
         )
     table = dict(_tables()).get(rig_map.name, {"joints": {}})["joints"]

@@ -24,6 +24,9 @@ from engine.tasks.fit.linearisation import Points
 from engine.tasks.fit.pull import Pull, PullSettings
 from engine.tasks.fit.state import ROOT, TRANSL, Space, mean_offsets, to_body
 
+FARTHEST = 1000.0  # metres
+WHOLE_TURN = 2.0 * np.pi + 1e-6  # radians
+
 
 @dataclass(frozen=True)
 class EffectorSettings:
@@ -178,3 +181,7 @@ def _check(targets: Mapping[str, np.ndarray], turned: Mapping[str, np.ndarray]) 
     for value in (*targets.values(), *turned.values()):
         if np.shape(value) != (3,) or not np.isfinite(np.asarray(value, np.float64)).all():
             raise MotionError("Every target is three finite numbers; correct the one that is not.")
+    if any(np.abs(value).max() > FARTHEST for value in targets.values()):
+        raise MotionError(f"A target is more than {FARTHEST:.0f} m away; give targets in metres.")
+    if any(np.linalg.norm(value) > WHOLE_TURN for value in turned.values()):
+        raise MotionError("An orientation turns by more than 360 degrees; give it in radians.")

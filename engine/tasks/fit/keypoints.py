@@ -138,3 +138,7 @@ def _check(pixels: np.ndarray, confidence: np.ndarray) -> None:
     few = (confidence > 0).sum(axis=1) < FEWEST
     if few.any():
         raise MotionError(f"Image {int(few.argmax())} has fewer than {FEWEST} keypoints; leave it out.")
+    first = pixels[np.arange(len(pixels)), (confidence > 0).argmax(axis=1)]
+    same = np.isclose(pixels, first[:, None]).all(axis=2)
+    if (same | (confidence <= 0)).all(axis=1).any():
+        raise MotionError("All keypoints of an image lie in one place; run the detector again.")

@@ -25,6 +25,9 @@ from engine.tasks.steps import OnStep
 ROWS_AT_ONCE = 256
 """Poses solved together: their Jacobians then take some tens of megabytes."""
 
+LARGEST, SMALLEST = 10.0, 1e-3
+"""Metres across a frame's points, beyond which they are in other units or no body's."""
+
 
 @dataclass(frozen=True)
 class PointsSettings:
@@ -173,5 +176,12 @@ def _check(points: np.ndarray, joints: np.ndarray, weight: np.ndarray) -> None:
         raise MotionError("Weights of points must be finite and not negative.")
     if not np.isfinite(points[weight > 0]).all():
         raise MotionError("A point that counts holds NaN or infinite values; give it weight 0.")
-    if ((weight > 0).sum(axis=1) < 3).any():
-        raise MotionError("Every pose needs at least 3 points; leave poses with fewer out.")
+    few = (weight > 0).sum(axis=1) < 3
+    if few.any():
+        raise MotionError(f"Frame {int(few.argmax())} has fewer than 3 points; leave such frames out.")
+    seen = np.where((weight > 0)[..., None], points, np.nan)
+    size = float((np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)).max())
+    if size > LARGEST:
+        raise MotionError(f"A frame's points lie {size:.3g} m apart, and no body is so large; give them in metres.")
+    if not size > SMALLEST:
+        raise MotionError("The points of every frame lie in one place; give a body's joints or markers.")

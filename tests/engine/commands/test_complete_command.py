@@ -46,6 +46,24 @@ def test_a_range_of_an_arm_is_completed_twice_over(clip: Path, capsys: pytest.Ca
     assert "hypothesis 2" in capsys.readouterr().err
 
 
+def test_no_hypothesis_is_written_over_the_input(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = clip.rename(clip.with_name("take_2.npz"))
+    before = source.read_bytes()
+    words = ["complete", str(source), str(clip.with_name("take.npz")), "--missing", "head", "--hypotheses", "2"]
+    assert cli.main(words) == 2
+    assert "written over" in capsys.readouterr().err
+    assert source.read_bytes() == before and not clip.with_name("take.npz").exists()
+
+
+def test_temperature_decides_how_far_poses_lie_apart(tmp_path: Path) -> None:
+    spread = []
+    for temperature in ("0.5", "1"):
+        out = tmp_path / f"{temperature}.npz"
+        assert cli.main(["generate", str(out), "--count", "24", "--temperature", temperature]) == 0
+        spread.append(amass.read(out).motion.poses[:, 1:].std(axis=0).mean())
+    assert 0.2 < spread[0] / spread[1] < 0.7
+
+
 def test_every_part_may_have_its_own_frames(clip: Path) -> None:
     out = clip.with_name("out.npz")
     assert cli.main(["complete", str(clip), str(out), "--missing", "head@2:6,left_wrist", "--range", "10:12"]) == 0

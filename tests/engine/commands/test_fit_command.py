@@ -108,14 +108,47 @@ def test_targets_pose_the_first_frame(tmp_path: Path) -> None:
     assert main(["fit", str(source), str(target), "--targets", str(wanted)]) == 0
     motion = amass.read(target).motion
     assert len(motion) == 1
-    posed = BodyMotion(motion.poses, motion.transl, 30.0, OFFSETS)
-    import roma
+    joints = bundled().joints(motion.poses, motion.transl).numpy()
+    np.testing.assert_allclose(joints[0, 20], place, atol=1e-3)
 
-    from engine.body import forward_kinematics
 
-    turns = roma.rotvec_to_rotmat(torch.from_numpy(posed.poses))
-    joints = forward_kinematics(turns, torch.from_numpy(OFFSETS), torch.from_numpy(posed.transl))[0]
-    np.testing.assert_allclose(joints[0, 20].numpy(), place, atol=1e-3)
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ({"left_wrist": [1e300, 0, 0]}, "metres"),
+        ({"left_wrist": {"position": [0.3, 0.4, 0.3], "rotation": [1e300, 0, 0]}}, "radians"),
+    ],
+)
+def test_targets_beyond_reason_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: dict, word: str
+) -> None:
+    source, wanted = tmp_path / "in.npz", tmp_path / "targets.json"
+    amass.create(source, BodyMotion(np.zeros((1, 22, 3)), np.zeros((1, 3)), 30.0, OFFSETS))
+    wanted.write_text(json.dumps(content))
+    assert main(["fit", str(source), str(tmp_path / "out.npz"), "--targets", str(wanted)]) == 2
+    assert word in capsys.readouterr().err
+
+
+def test_less_noise_follows_exact_joints_more_closely(tmp_path: Path, poses: np.ndarray) -> None:
+    joints = pose_joints(torch.from_numpy(poses)).numpy()
+    np.savez(tmp_path / "in.npz", joints=joints)
+    errors = []
+    for noise in ("10", "1"):
+        target = tmp_path / f"out_{noise}.npz"
+        assert main(["fit", str(tmp_path / "in.npz"), str(target), "--noise", noise]) == 0
+        clip = amass.read(target)
+        found = bundled(clip.betas[:10]).joints(clip.motion.poses, clip.motion.transl).numpy()
+        errors.append(np.linalg.norm(found - found[:, :1] - joints, axis=-1).mean())
+    assert errors[1] < 0.5 * errors[0]
+    assert errors[1] < 3e-3
+
+
+def test_joints_in_millimetres_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], poses: np.ndarray
+) -> None:
+    np.savez(tmp_path / "in.npz", joints=1000.0 * pose_joints(torch.from_numpy(poses)).numpy())
+    assert main(["fit", str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]) == 2
+    assert "metres" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

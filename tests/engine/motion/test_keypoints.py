@@ -96,3 +96,16 @@ def test_any_json_is_read_or_refused_in_a_sentence(tmp_path: Path, content: obje
         assert np.isfinite(read(path).pixels).all()
     except FileError as error:
         assert str(error).endswith(".")
+
+
+def test_the_most_certain_person_of_each_image_is_taken(tmp_path: Path) -> None:
+    def person(image: int, place: float, score: float) -> dict:
+        return {"image_id": image, "keypoints": [place, place, 2.0] * 17, "score": score}
+
+    source = tmp_path / "coco.json"
+    source.write_text(json.dumps([person(7, 1.0, 0.2), person(7, 2.0, 0.9), person(8, 3.0, 0.5)]))
+    found = read(source)
+    wrist = found.pixels[:, MARKS.index("left_wrist"), 0]
+    np.testing.assert_array_equal(wrist, [2.0, 3.0])
+    source.write_text(json.dumps({"images": [], "annotations": [person(7, 1.0, 0.2)]}))
+    assert len(read(source)) == 1
