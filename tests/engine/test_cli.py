@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -308,7 +309,11 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     poses = 0.3 * np.sin(np.arange(frames)[:, None, None] / 10.0 + np.arange(66).reshape(22, 3))
     amass.create(clip, BodyMotion(poses, np.zeros((frames, 3)), 30.0, OFFSETS))
     command = [sys.executable, "-m", "engine", "clean", str(clip), str(tmp_path / "out.npz")]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    # A test run started in the background ignores SIGINT, and would hand that down.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as process:
         assert process.stderr is not None
         assert "%" in process.stderr.readline()  # in mid-job, which has more than a minute to go
         process.send_signal(signal.SIGINT)
