@@ -337,9 +337,9 @@ def command_package(_: argparse.Namespace) -> int:
 
 
 def command_shots(_: argparse.Namespace) -> int:
-    """Photograph what the prior generates and completes into ``docs``."""
+    """Photograph what the prior generates and completes, and real captures cleaned, into ``docs``."""
     ensure(MAIN)
-    return run(MAIN.interpreter, "-m", "demo.sheets")
+    return run(MAIN.interpreter, "-m", "demo.sheets") or run(MAIN.interpreter, "-m", "demo.captures")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -65,6 +65,7 @@ class DPOSER_PT_options(_Sidebar, Panel):
         layout.use_property_decorate = False
         column = layout.column()
         column.prop(settings, "method")
+        column.prop(settings, "feet")
         column.prop(settings, "frames")
         column.separator(factor=0.5)
         column.prop(settings, "selected_only")

@@ -12,8 +12,13 @@ from bpy.types import PropertyGroup, Scene
 METHODS = (
     (
         "prior",
-        "Pose Prior",
+        "Motion Prior",
         "Learned from real motion: removes noise, jumps and drop-outs; needs a humanoid rig",
+    ),
+    (
+        "wiener",
+        "Learned Smoother",
+        "The spectra of real motion alone: removes noise, jumps and drop-outs in no time; needs a humanoid rig",
     ),
     ("butterworth", "Butterworth", "Low-pass filter, the usual choice of studios; works on any rig"),
     ("gaussian", "Gaussian", "Weighted average over neighbouring frames; works on any rig"),
@@ -23,6 +28,11 @@ METHODS = (
         "Polynomial through neighbouring frames, which keeps peaks; works on any rig",
     ),
     ("median", "Median", "Removes jumps and leaves the rest almost as it is; works on any rig"),
+)
+FEET = (
+    ("auto", "Automatic", "Held where the motion prior sees that they rest"),
+    ("always", "Always", "Held as well where they are near the floor and slow"),
+    ("never", "Never", "Left as the cleaning leaves them"),
 )
 RANGES = (
     ("ACTION", "Action", "Every frame of the action"),
@@ -50,6 +60,13 @@ def clean_properties(**options: Any) -> dict[str, Any]:
         ),
         "frames": EnumProperty(
             name="Range", description="Frames that may change", items=RANGES, default="ACTION", **options
+        ),
+        "feet": EnumProperty(
+            name="Feet",
+            description="Whether feet are held still where they rest on something",
+            items=FEET,
+            default="auto",
+            **options,
         ),
         "selected_only": BoolProperty(
             name="Selected Bones Only",

@@ -109,6 +109,7 @@ class DPOSER_OT_clean_motion(JobOperator, Operator):
         settings = {
             "method": self.method,
             "strength": self.strength,
+            "feet": self.feet,
             "frames": [first - begin, last + 1 - begin] if (begin, end) != (first, last) else None,
             "bones": _chosen_bones(ob, clip, self.selected_only),
             "seed": self.seed,

@@ -21,6 +21,8 @@ from engine.motion.files import replacing
 from engine.motion.motion import BodyMotion
 from engine.progress import Progress
 from engine.tasks.clean import (
+    FEET,
+    LEARNED,
     MAX_STRENGTH,
     METHODS,
     CleanBodyResult,
@@ -43,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("output", metavar="OUT", type=Path, help="the file, or the folder, to write")
     parser.add_argument("--method", choices=METHODS, default="prior", help="default: prior")
+    parser.add_argument(
+        "--prior", choices=LEARNED, default="motion",
+        help="of the method prior: motion (default), or pose, the prior of single poses alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--feet", choices=FEET, default="auto",
+        help="hold resting feet still: auto (default) as the motion prior sees it, always by a rule as well, never",
+    )  # fmt: skip
     parser.add_argument(
         "--strength", type=strength, default=1.0, metavar="S",
         help="0 leaves the clip as it is, 1 (default) does what its noise asks for, 2 is the most",
@@ -206,6 +216,8 @@ def _settings(args: argparse.Namespace, frames: int) -> CleanSettings:
         bones=args.bones,
         seed=args.seed,
         device=args.device,
+        prior=args.prior,
+        feet=args.feet,
     )
 
 

@@ -44,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--single-poses", action="store_true", help="complete every frame by itself under best too"
     )
+    parser.add_argument(
+        "--prior", choices=["motion", "pose"], default="motion",
+        help="motion (default): OUT is the likeliest, further hypotheses vary it; pose: from single poses",
+    )  # fmt: skip
     parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
@@ -71,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
                 clip.body, known, args.preset, args.hypotheses, args.seed, args.device, progress.step
             )
         else:
-            settings = CompleteClipSettings(args.hypotheses, seed=args.seed, device=args.device)
+            settings = CompleteClipSettings(
+                args.hypotheses, seed=args.seed, device=args.device, prior=args.prior
+            )
             result = complete_clip(clip.body, known, settings, on_step=progress.step)
     finally:
         progress.close()

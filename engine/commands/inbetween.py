@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="best (default): the most probable motion; paper: through the latents of the pose prior",
     )  # fmt: skip
     parser.add_argument(
+        "--prior", choices=["motion", "none"], default="motion",
+        help="of the preset best: motion (default), or none for a spline with the spectra of motion",
+    )  # fmt: skip
+    parser.add_argument(
         "--variation", type=float, default=0.0, metavar="V",
         help="0 (default) is the most likely motion, 1 varies as much as captured motion does",
     )  # fmt: skip
@@ -59,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     settings = dataclasses.replace(
         SETTINGS[args.preset], variation=args.variation, seed=args.seed, device=args.device
     )
+    if args.prior == "none" and settings.method == "prior":
+        settings = dataclasses.replace(settings, method="motion")
     progress = Progress(args.input.name, frames, sys.stderr)
     try:
         filled = inbetween(clip.body, keys, settings, on_step=progress.step)

@@ -2,7 +2,8 @@
 """``python -m engine evaluate --task clean``: every method of Clean Motion on faults put into real clips.
 
 Filters are strong baselines: each is tuned for each fault on the validation split, knowing the fault. The prior is
-told nothing. Root orientation and position are removed first, so that errors are of poses.
+told nothing. Root orientation and position are removed first, so that errors are of poses. A split may also be a
+folder of BVH files, read onto the body as Clean Motion does and at any frame rate.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.commands.arguments import positive
-from engine.errors import MotionError
+from engine.errors import FileError, MotionError
 
 FILTER_GRIDS = {
     "butterworth": (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0),
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tune-split", default="val", help="folder the filters are tuned on (default: val)")
     parser.add_argument("--seeds", type=positive, default=3, help="repetitions with other noise (default: 3)")
     parser.add_argument("--every", type=positive, default=1, help="take every n-th clip only")
+    parser.add_argument(
+        "--fps", type=float, metavar="F", help="measure on a folder of BVH files at this frame rate"
+    )
     parser.add_argument("--kinds", nargs="+", help="faults to measure (default: all)")
     parser.add_argument(
         "--ablation", action="store_true", help="also measure the prior without its pose network"
@@ -59,7 +63,13 @@ def run(args: argparse.Namespace) -> int:
         raise MotionError(
             f"There is no fault called {min(unknown)!r}; there are {', '.join([*POSITION_KINDS, *KINDS])}."
         )
-    test = list(_clips(args.data / args.split, args.every))
+    folder = args.data / args.split
+    if args.fps is None:
+        test = list(_clips(folder, args.every))
+    else:
+        test = list(_bvh_clips(folder, args.every, args.fps))
+        if set(wanted) & set(POSITION_KINDS):
+            raise MotionError("Joint positions are measured at 30 fps; leave --fps out or name other --kinds.")
     tuning = list(_clips(args.data / args.tune_split, 4))
     results: dict[str, dict[str, dict[str, list[float]]]] = {}
     for kind in wanted:
@@ -86,10 +96,35 @@ def _clips(folder: Path, every: int) -> Iterator[_Case]:
 
     found = [(poses, fps) for poses, _, fps in clips(folder, share_alike=True) if len(poses) >= SHORTEST]
     for poses, fps in found[::every]:
-        poses = poses.copy()
-        poses[:, 0] = 0.0
         quat = continuous(rotvec_to_quat(poses))
-        yield _Case(quat, _joints(quat), fps)
+        yield _case(quat, fps)
+
+
+def _bvh_clips(folder: Path, every: int, fps: float) -> Iterator[_Case]:
+    """Clips of BVH files at another rate, rotations between frames on arcs; the T-pose that some begin with dropped."""
+    from engine.commands.clip_file import ClipFile
+    from engine.motion.windows import continuous, exp_around, log_around, rotvec_to_quat
+
+    files = sorted(folder.glob("*.bvh"))[::every]
+    if not files:
+        raise FileError(f"There are no BVH files in {folder}; name a folder that has some.")
+    for file in files:
+        body = ClipFile(file).body
+        quat = continuous(rotvec_to_quat(body.poses[1:]))
+        frames = int((len(quat) - 1) * fps / body.fps) + 1
+        if frames < SHORTEST:
+            continue
+        at = np.arange(frames) * body.fps / fps
+        low = np.minimum(at.astype(int), len(quat) - 2)
+        share = (at - low)[:, None, None]
+        yield _case(continuous(exp_around(quat[low], share * log_around(quat[low], quat[low + 1]))), fps)
+
+
+def _case(quat: np.ndarray, fps: float) -> _Case:
+    """A clip (T, 22, 4) with its root taken out."""
+    quat = quat.copy()
+    quat[:, 0] = np.array([1.0, 0.0, 0.0, 0.0])
+    return _Case(quat, _joints(quat), fps)
 
 
 def _joints(quat: np.ndarray) -> np.ndarray:
@@ -152,9 +187,9 @@ def _rotation_row(
     def filtered(method: str, parameter: float) -> Callable[[np.ndarray, float], np.ndarray]:
         return lambda quat, fps: smooth_rotations(quat, fps, Filter(method, parameter))
 
-    def prior(guided: bool) -> Callable[[np.ndarray, float], np.ndarray]:
+    def learned(prior: str, guided: bool = True) -> Callable[[np.ndarray, float], np.ndarray]:
         return lambda quat, fps: (
-            clean_poses(quat, np.zeros((len(quat), 3)), fps, 1.0, 0, "auto", None, guided=guided).quat
+            clean_poses(quat, np.zeros((len(quat), 3)), fps, 1.0, 0, "auto", None, prior, guided).quat
         )
 
     held_out = noisy(tuning, 1000)
@@ -164,9 +199,14 @@ def _rotation_row(
         joints = [_joints(work(quat, case.fps)) for case, quat in zip(tuning, held_out, strict=True)]
         return _mean(tuning, [_position_figures(c, j) for c, j in zip(tuning, joints, strict=True)])[0]
 
-    methods = {"input": lambda quat, fps: quat, "prior": prior(True)}
+    methods = {
+        "input": lambda quat, fps: quat,
+        "motion prior": learned("motion"),
+        "pose prior": learned("pose"),
+        "wiener": learned("none"),
+    }
     if ablation:
-        methods["prior, no pose network"] = prior(False)
+        methods["motion prior, no pose network"] = learned("motion", False)
     for method, parameter in _tuned(cost).items():
         methods[f"{method} {parameter:g}"] = filtered(method, parameter)
     row: dict[str, dict[str, list[float]]] = {name: {m: [] for m in METRICS} for name in methods}

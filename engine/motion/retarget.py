@@ -59,7 +59,7 @@ def to_body(motion: Motion, rig_map: RigMap) -> BodyMotion:
     Raises:
         MappingError: neither the rest pose nor any frame is a standing pose, so bones cannot be aligned.
     """
-    rig = _Alignment(motion, rig_map)
+    rig = Alignment(motion, rig_map)
     poses = np.empty((len(motion), len(JOINTS), 3))
     transl = np.empty((len(motion), 3))
     for rows in _chunks(len(motion)):
@@ -90,7 +90,7 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
     Raises:
         MappingError: as `to_body`.
     """
-    rig = _Alignment(motion, rig_map)
+    rig = Alignment(motion, rig_map)
     turned = (before.poses != after.poses).any(axis=-1)
     moved = (before.transl != after.transl).any(axis=-1)
     rotations, translations = motion.rotations.copy(), motion.translations.copy()
@@ -125,7 +125,7 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
     return RigEdit(edited, rotations_changed, translations_changed)
 
 
-class _Alignment:
+class Alignment:
     """How one motion's rig and the body correspond.
 
     Attributes:

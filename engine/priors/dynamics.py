@@ -12,18 +12,19 @@ NumPy and SciPy only, so that it runs wherever Blender does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.fft import dct, idct
 
 # Above the training Nyquist frequency, motion power is taken to go on falling as f^-4, as it does from 4 to 12 Hz.
 TAIL_EXPONENT = 4.0
+COARSE = 3  # levels of noise from one that is tried to the next, at first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dynamics:
-    """Cross-spectral density of D coordinates.
+    """Cross-spectral density of D coordinates; the same only as itself, so that what is computed of it can be kept.
 
     Attributes:
         frequencies: (K,) ascending band centres in Hz; the first is 0 (the window mean).
@@ -42,7 +43,10 @@ class Dynamics:
         return self.density.shape[1]
 
     def covariance(self, window: int, fps: float) -> np.ndarray:
-        """(window, D, D) covariances of the DCT-II coefficients of a window of frames at a frame rate."""
+        """(window, D, D) covariances of the DCT-II coefficients of a window of frames at a frame rate; read only."""
+        return _covariance(self, window, fps)
+
+    def _covariance(self, window: int, fps: float) -> np.ndarray:
         wanted = np.arange(window) * fps / (2.0 * window)
         clipped = np.clip(wanted, self.frequencies[0], self.frequencies[-1])
         upper = np.clip(np.searchsorted(self.frequencies, clipped), 1, len(self.frequencies) - 1)
@@ -55,6 +59,13 @@ class Dynamics:
     def scaled(self, activity: float) -> Dynamics:
         """The same process for someone ``activity`` times as lively, in variance."""
         return Dynamics(self.frequencies, activity * self.density, self.floor)
+
+
+@lru_cache(maxsize=6)
+def _covariance(dynamics: Dynamics, window: int, fps: float) -> np.ndarray:
+    found = dynamics._covariance(window, fps)
+    found.flags.writeable = False
+    return found
 
 
 def ar1_spectrum(window: int, fps: float, seconds: float) -> np.ndarray:
@@ -150,12 +161,7 @@ def fill(
     Returns:
         (B, W, D) the motion, in the gaps too.
     """
-    window = x.shape[1]
-    signal = dynamics.covariance(window, fps)
-    eye = np.eye(dynamics.size)
-    inverse = np.linalg.inv(signal + 1e-9 * np.einsum("kdd->k", signal)[:, None, None] * eye + 1e-14 * eye)
-    inverse[0] = 1e-3 * np.diag(1.0 / variance)
-    precondition = np.linalg.inv(inverse + np.diag(1.0 / variance))
+    inverse, precondition = _fill_operators(dynamics, x.shape[1], fps, tuple(variance.tolist()))
 
     def apply(v: np.ndarray) -> np.ndarray:
         prior = idct(_per_frequency(inverse, dct(v, axis=1, norm="ortho")), axis=1, norm="ortho")
@@ -183,6 +189,18 @@ def fill(
         direction = z + (renewed / np.maximum(power, 1e-30))[:, None, None] * direction
         power = renewed
     return y
+
+
+@lru_cache(maxsize=4)
+def _fill_operators(
+    dynamics: Dynamics, window: int, fps: float, variance: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(window, D, D) inverse covariances of the motion, and the inverses of their sums with the measurements'."""
+    signal = dynamics.covariance(window, fps)
+    eye, weight = np.eye(dynamics.size), np.diag(1.0 / np.array(variance))
+    inverse = np.linalg.inv(signal + 1e-9 * np.einsum("kdd->k", signal)[:, None, None] * eye + 1e-14 * eye)
+    inverse[0] = 1e-3 * weight
+    return inverse, np.linalg.inv(inverse + weight)
 
 
 def _per_frequency(matrices: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
@@ -231,29 +249,45 @@ def estimate_noise(
         for spectrum in (np.einsum("kdd->kd", dynamics.covariance(window, fps)), power)
     ]
     signal, observed = bands
-    white = levels**2
-    correlated = white if seconds else white[:1]
+    white, none = levels**2, np.zeros(1)
+    size, joints = power.shape[1], power.shape[1] // 3
     colour = np.zeros(len(starts))
     if seconds:
         colour = np.add.reduceat(ar1_spectrum(window, fps, seconds)[1:], starts) / counts
-    noise = white[:, None, None, None] + correlated[:, None, None] * colour[:, None] + 1e-12
-    joints = [slice(3 * j, 3 * j + 3) for j in range(power.shape[1] // 3)]
+    motion, seen = (a.reshape(-1, joints, 3).transpose(1, 0, 2) for a in (signal, observed))  # (J, K, 3)
 
-    def likelihoods(activity: float) -> np.ndarray:
-        """(J, L, C) log-likelihood of every pair of levels."""
-        tables = []
-        for own in joints:
-            variance = activity * signal[:, own] + noise
-            deviance = (np.log(variance) + observed[:, own] / variance).sum(axis=3) @ counts
-            tables.append(-0.5 * samples * deviance)
-        return np.stack(tables)
+    def likelihoods(activity: float, flat: np.ndarray, coloured: np.ndarray) -> np.ndarray:
+        """(J, L, C) log-likelihood of every pair of variances (L,) and (C,), or (J, L) and (J, C)."""
+        noise = flat[..., :, None, None] + coloured[..., None, :, None] * colour + 1e-12  # (..., L, C, K)
+        total = np.zeros((joints, flat.shape[-1], coloured.shape[-1]))
+        for axis in range(3):
+            variance = activity * motion[:, None, None, :, axis] + noise
+            total += (np.log(variance) + seen[:, None, None, :, axis] / variance) @ counts
+        return -0.5 * samples * total
 
     def score(table: np.ndarray, activity: float) -> float:
         return float(table.max(axis=(1, 2)).sum() - 0.5 * np.log(activity) ** 2)
 
-    candidates = [(likelihoods(a), float(a)) for a in activities]
+    # Pairs of levels are many: every third is tried, then all around the best.
+    coarse = white[::COARSE] if seconds else white
+    candidates = [(likelihoods(a, coarse, coarse if seconds else none), float(a)) for a in activities]
     table, activity = max(candidates, key=lambda pair: score(*pair))
-    flat = table.reshape(len(joints), -1).argmax(axis=1)
-    i, k = np.unravel_index(flat, table.shape[1:])
-    gained = table.max(axis=(1, 2)) - table[:, :, 0].max(axis=1)
-    return Noise(np.repeat(white[i], 3), np.repeat(correlated[k], 3), seconds), activity, gained
+    i, k = np.unravel_index(table.reshape(joints, -1).argmax(axis=1), table.shape[1:])
+    if not seconds:
+        return Noise(np.repeat(white[i], 3), np.zeros(size), seconds), activity, np.zeros(joints)
+    around = np.arange(1 - COARSE, COARSE)
+    i, k = (np.clip(COARSE * n[:, None] + around, 0, len(white) - 1) for n in (i, k))
+    table = likelihoods(activity, white[i], white[k])
+    best = table.reshape(joints, -1).argmax(axis=1)
+    rows = np.arange(joints)
+    i, k = i[rows, best // table.shape[2]], k[rows, best % table.shape[2]]
+    found = table.max(axis=(1, 2))
+    plain, only = likelihoods(activity, white, none)[:, :, 0], likelihoods(activity, none, white)[:, 0]
+    # One of the two may not be there at all, which steps of a few levels might not find.
+    for edge, (own, other) in ((plain, (i, k)), (only, (k, i))):
+        better = edge.max(axis=1) > found
+        own[better], other[better] = edge.argmax(axis=1)[better], 0
+        found = np.maximum(found, edge.max(axis=1))
+    gained = found - plain.max(axis=1)
+    return Noise(np.repeat(white[i], 3), np.repeat(white[k], 3), seconds), activity, gained
+

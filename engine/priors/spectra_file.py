@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,11 @@ def load(path: Path | None = None) -> dict[str, Dynamics]:
     path = path or FILE
     if not path.is_file():
         raise WeightsError(f"The weights file {path.name} is missing; reinstall DPoser.")
+    return dict(_load(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _load(path: Path, _changed: int) -> dict[str, Dynamics]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError("too large")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clean Motion: a noisy clip in, a clean one out, on any rig.
 
-The method ``prior`` works on the SMPL body: samples that are no measurements (spikes, drop-outs) are found and
-filled, the noise of every joint is measured, and the most probable motion is computed from what is known of human
-motion in time (`engine.tasks.temporal`) and of human poses (`engine.tasks.pose_guidance`). The other methods are
-classical filters on each bone's own rotation; they need no humanoid, no weights and no torch.
+The methods ``prior`` and ``wiener`` work on the SMPL body: samples that are no measurements (spikes, drop-outs) are
+found and filled, the noise of every joint is measured, and the most probable motion is computed from what is known of
+human motion: by its spectra alone (`engine.tasks.wiener`, no torch), and by the learned priors of motion and of poses
+(`engine.tasks.clean_body`). The other methods are classical filters on each bone's own rotation; they need no
+humanoid, no weights and no torch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.errors import MotionError
+from engine.motion.contacts import resting
 from engine.motion.filters import from_strength, smooth_positions, smooth_rotations
 from engine.motion.joints import JOINTS, PARTS
 from engine.motion.motion import BodyMotion, Motion
@@ -23,10 +25,16 @@ from engine.motion.rigs import RigMap, find_map
 from engine.motion.skeleton import Skeleton
 from engine.motion.windows import conjugate, continuous, multiply, quat_to_rotvec, rotvec_to_quat
 from engine.tasks.clean_body import BodyEstimate, clean_poses
+from engine.tasks.foot_lock import lock_feet, rig_offsets
+from engine.tasks.leg import LEGS, feet_places
 from engine.tasks.locks import meet
 from engine.tasks.steps import OnStep, Stage
 
-METHODS = ("prior", "butterworth", "gaussian", "savgol", "median")
+METHODS = ("prior", "wiener", "butterworth", "gaussian", "savgol", "median")
+LEARNED = ("motion", "pose")
+"""Priors of the method ``prior``."""
+ON_THE_BODY = ("prior", "wiener")
+FEET = ("auto", "always", "never")
 MAX_STRENGTH = 2.0
 
 
@@ -42,6 +50,9 @@ class CleanSettings:
         bones: names of bones, body joints or body parts (`PARTS`) to clean; None for all.
         seed: of the diffusion noise.
         device: auto, cpu, cuda or mps.
+        prior: of the method ``prior``: ``motion``, or ``pose`` for the prior of single poses alone.
+        feet: ``auto`` holds feet still where the motion prior says they rest; ``always`` also where they are near the
+            floor and slow once cleaned, with every method on the body; ``never`` leaves them.
     """
 
     method: str = "prior"
@@ -51,10 +62,16 @@ class CleanSettings:
     bones: tuple[str, ...] | None = None
     seed: int = 0
     device: str = "auto"
+    prior: str = "motion"
+    feet: str = "auto"
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise MotionError(f"There is no method {self.method!r}; choose one of {', '.join(METHODS)}.")
+        if self.prior not in LEARNED:
+            raise MotionError(f"There is no prior {self.prior!r}; choose {' or '.join(LEARNED)}.")
+        if self.feet not in FEET:
+            raise MotionError(f"Feet cannot be held {self.feet!r}; choose one of {', '.join(FEET)}.")
         if not 0.0 <= self.strength <= MAX_STRENGTH:
             raise MotionError(f"The strength must be between 0 and {MAX_STRENGTH:g}, not {self.strength}.")
 
@@ -106,7 +123,7 @@ def clean(
     if settings.strength == 0.0 or not cleaned.any():
         none = np.zeros(motion.rotations.shape[:2], bool)
         return CleanResult(motion, none, none.copy(), _report(motion.fps, len(motion), settings, begin))
-    if settings.method != "prior":
+    if settings.method not in ON_THE_BODY:
         return _filter_rig(
             motion, settings, _chosen_bones(settings, motion.skeleton, bone_map), cleaned, begin
         )
@@ -115,7 +132,8 @@ def clean(
     before = to_body(motion, rig_map)
     joints = _chosen_joints(settings, motion.skeleton, rig_map)
     Stage(on_step, len(motion), 0.0, 0.0, "Reading the motion")(0.0)
-    after, estimate = _clean_body_arrays(before, settings, cleaned, joints, on_step)
+    offsets = rig_offsets(motion, rig_map, before) if settings.feet != "never" else None
+    after, estimate = _clean_body_arrays(before, settings, cleaned, joints, on_step, offsets)
     edit = to_rig(motion, rig_map, before, after)
     report = _report(motion.fps, len(motion), settings, begin, estimate, before, after)
     report["rig"] = rig_map.name
@@ -129,7 +147,7 @@ def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | No
     joints = _chosen_joints(settings, None, None)
     if settings.strength == 0.0 or not cleaned.any():
         return CleanBodyResult(motion, _report(motion.fps, len(motion), settings, begin))
-    if settings.method == "prior":
+    if settings.method in ON_THE_BODY:
         after, estimate = _clean_body_arrays(motion, settings, cleaned, joints, on_step)
         return CleanBodyResult(
             after, _report(motion.fps, len(motion), settings, begin, estimate, motion, after)
@@ -137,6 +155,7 @@ def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | No
     quat = rotvec_to_quat(motion.poses)
     rotations, path = _filtered(quat, motion.transl[:, None], motion.fps, settings, cleaned)
     after = _keep(motion, rotations, path[:, 0], cleaned, joints, bool(joints[0]))
+    after = _hold_feet(after, None, settings, cleaned, joints)
     return CleanBodyResult(after, _report(motion.fps, len(motion), settings, begin, None, motion, after))
 
 
@@ -146,16 +165,45 @@ def _clean_body_arrays(
     cleaned: np.ndarray,
     joints: np.ndarray,
     on_step: OnStep | None,
+    offsets: np.ndarray | None = None,
 ) -> tuple[BodyMotion, BodyEstimate]:
     quat = continuous(rotvec_to_quat(before.poses))
     estimate = clean_poses(
-        quat, before.transl, before.fps, settings.strength, settings.seed, settings.device, on_step
+        quat,
+        before.transl,
+        before.fps,
+        settings.strength,
+        settings.seed,
+        settings.device,
+        on_step,
+        settings.prior if settings.method == "prior" else "none",
     )
     rotations = meet(estimate.quat, quat, ~cleaned, before.fps)
     path = meet(estimate.transl[:, None], before.transl[:, None], ~cleaned, before.fps)[:, 0]
     # A joint that was not turned keeps its very numbers, which a trip through quaternions would round.
     turned = joints & (estimate.quat != quat).any(axis=(0, 2))
-    return _keep(before, rotations, path, cleaned, turned, bool(joints[0])), estimate
+    after = _keep(before, rotations, path, cleaned, turned, bool(joints[0]))
+    return _hold_feet(after, estimate.contact, settings, cleaned, joints, offsets), estimate
+
+
+def _hold_feet(
+    after: BodyMotion,
+    contact: np.ndarray | None,
+    settings: CleanSettings,
+    cleaned: np.ndarray,
+    joints: np.ndarray,
+    offsets: np.ndarray | None = None,
+) -> BodyMotion:
+    """Feet held where they rest; a body without a path has no ground to rest on."""
+    if settings.feet == "never" or not np.ptp(after.transl, axis=0).any():
+        return after
+    rests = [] if contact is None else [contact]
+    if settings.feet == "always":
+        rests.append(resting(feet_places(after, offsets), after.fps).astype(float))
+    legs = tuple(name for name, leg in LEGS.items() if joints[list(leg[:3])].all())
+    if not rests or not legs:
+        return after
+    return lock_feet(after, np.max(rests, axis=0), offsets=offsets, free=cleaned, legs=legs)
 
 
 def _keep(
@@ -265,6 +313,7 @@ def _report(
     """Figures for the user and for scripts."""
     report: dict = {
         "method": settings.method,
+        **({"prior": settings.prior} if settings.method == "prior" else {}),
         "strength": settings.strength,
         "frames": frames,
         "fps": fps,

@@ -1,32 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The method ``prior`` of Clean Motion, on the body's arrays."""
+"""The learned methods of Clean Motion, on the body's arrays.
+
+``wiener`` is the smoother of `engine.tasks.wiener` alone. ``prior`` goes on from there: with the motion prior, damage
+that no rule finds is found and the smoother's answer is bettered (`engine.tasks.motion_estimate`); with the pose
+prior, and after the motion prior too, uncertain poses are drawn towards plausible ones (`engine.tasks.pose_guidance`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from engine.motion.joints import JOINTS
-from engine.motion.windows import conjugate, extend, multiply, smooth_path, smooth_reference
-from engine.priors.dynamics import Dynamics, Noise
-from engine.priors.spectra_file import load as load_spectra
-from engine.tasks.confidence import bridge, running_median
+from engine.tasks.evidence import has_place
 from engine.tasks.steps import OnStep, Stage
-from engine.tasks.temporal import (
-    POSITION_LEVELS,
-    ROTATION_LEVELS,
-    Gaps,
-    find_gaps,
-    measure_noise,
-    posterior_variance,
-    smooth,
-)
+from engine.tasks.temporal import pose_variance
+from engine.tasks.wiener import Smoothed, smooth_body
 
-REFERENCE_SECONDS = 0.5  # as the spectra of root and pelvis were learned
-POP_METRES = 0.05  # least deviation of the pelvis from its neighbours that can be a spike
-POP_RATIO = 6.0
+PRIORS = ("motion", "pose", "none")
+"""Priors by name: of motion, with that of poses where it helps; of single poses alone; none is the smoother."""
+
+MOTION_SHARE = 0.1
+"""Of the variance that the motion prior leaves, what the pose prior is told: more costs accuracy (validation split)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,8 @@ class BodyEstimate:
         noise: (22,) standard deviation of the noise of each joint's rotation, radians per axis.
         correlated: whether it was found to be correlated in time.
         spikes, dropouts: (T, 22) bool, samples that were left out.
-        device: where the network ran.
+        device: where the networks ran.
+        contact: (T, 4) probability that ankles and balls of the feet rest; None without the motion prior or a path.
     """
 
     quat: np.ndarray
@@ -49,6 +46,7 @@ class BodyEstimate:
     spikes: np.ndarray
     dropouts: np.ndarray
     device: str
+    contact: np.ndarray | None = None
 
     def figures(self) -> dict:
         """JSON-able figures for the report."""
@@ -72,93 +70,77 @@ def clean_poses(
     seed: int,
     device: str,
     on_step: OnStep | None,
+    prior: str = "motion",
     guided: bool = True,
 ) -> BodyEstimate:
     """Clean rotations and path of the body.
 
     Args:
         quat: (T, 22, 4) unit quaternions WXYZ, sign-continuous; index 0 is the root orientation.
-        transl: (T, 3) pelvis positions in metres.
+        transl: (T, 3) pelvis positions in metres; all zero where there are none.
         fps: frame rate.
         strength: factor on the standard deviation of the noise that is taken out.
-        seed, device: of the pose prior.
+        seed, device: of the priors.
         on_step: told (done, total, stage); stops by raising.
-        guided: False leaves the pose prior out, for ablations.
+        prior: one of `PRIORS`.
+        guided: False leaves the pose network out, for ablations.
 
     Raises:
         WeightsError, DeviceError: the prior cannot be had.
     """
     frames = len(quat)
+    if prior == "none":
+        return _result(smooth_body(quat, transl, fps, strength, on_step), "cpu")
+    from engine.device import pick_device
+    from engine.priors.motion_weights import load_motion_prior
+    from engine.priors.weights import load_pose_prior
+    from engine.tasks.pose_guidance import guide_poses
+
     # The weights are asked for first: what is missing should be said before any work is done.
-    spectra = load_spectra()
-    gaps = find_gaps(
-        quat[:, 1:], spectra["body"], fps, Stage(on_step, frames, 0.0, 0.45, "Finding spikes and drop-outs")
-    )
-    stage = Stage(on_step, frames, 0.45, 0.6, "Measuring the noise")
-    noise, dynamics = measure_noise(gaps.quat, spectra["body"], fps, ROTATION_LEVELS, stage)
-    taken = scaled(noise, strength)
-    body = smooth(gaps.quat, dynamics, taken, fps, Stage(on_step, frames, 0.6, 0.75, "Smoothing"))
-    stage = Stage(on_step, frames, 0.75, 0.85, "Smoothing the root")
-    stage(0.0)
-    root, root_gaps, root_noise = clean_root(quat[:, :1], spectra["root"], fps, strength)
-    stage(0.5)
-    path = clean_path(transl, spectra["pelvis"], fps, strength)
-    used = "cpu"
-    if guided:
-        from engine.device import pick_device
-        from engine.priors.weights import load_pose_prior
-        from engine.tasks.pose_guidance import guide_poses
+    used = str(pick_device(device))
+    poses = load_pose_prior() if guided else None
+    if prior == "motion":
+        from engine.tasks.clean_motion import better
 
-        stage = Stage(on_step, frames, 0.85, 1.0, "Checking poses")
-        used = str(pick_device(device))
-        variance = posterior_variance(gaps, dynamics, taken, fps)
-        if variance.any():
-            body = guide_poses(body, variance, load_pose_prior(), seed, device, stage)
-    spikes, lost = (
-        np.concatenate([getattr(root_gaps, k), getattr(gaps, k)], axis=1) for k in ("spikes", "dropouts")
-    )
-    deviation = np.sqrt(np.concatenate([root_noise.total[:1], noise.total[::3]]))
+        network = load_motion_prior()
+        smoothed = smooth_body(quat, transl, fps, strength, _within(on_step, 0.6))
+        stage = Stage(on_step, frames, 0.6, 0.9, "Cleaning")
+        smoothed, found = better(smoothed, quat, transl, fps, strength, network, device, stage)
+        contact = found.contact if has_place(quat, transl) else None
+        result = _result(smoothed, used, found.quat, found.path, contact)
+        variance = MOTION_SHARE * found.deviation[:, 1:22] ** 2
+    else:
+        smoothed = smooth_body(quat, transl, fps, strength, _within(on_step, 0.9))
+        result = _result(smoothed, used)
+        variance = pose_variance(smoothed.known[:, 1:22], smoothed.left[1:22], fps)
+    if poses is not None and variance.any():
+        stage = Stage(on_step, frames, 0.9, 1.0, "Checking poses")
+        body = guide_poses(result.quat[:, 1:], variance, poses, seed, device, stage)
+        result.quat[:, 1:] = body
+    return result
+
+
+def _within(on_step: OnStep | None, share: float) -> OnStep | None:
+    """Someone told of a part that is the first ``share`` of the whole."""
+    if on_step is None:
+        return None
+    return lambda done, total, stage: on_step(int(share * done), total, stage)
+
+
+def _result(
+    smoothed: Smoothed,
+    device: str,
+    quat: np.ndarray | None = None,
+    path: np.ndarray | None = None,
+    contact: np.ndarray | None = None,
+) -> BodyEstimate:
     return BodyEstimate(
-        np.concatenate([root, body], axis=1),
-        path,
-        deviation,
-        bool(noise.correlated.any()),
-        spikes,
-        lost,
-        used,
+        smoothed.quat if quat is None else quat,
+        smoothed.transl if path is None else path,
+        smoothed.noise[:22],
+        smoothed.correlated,
+        smoothed.spikes,
+        smoothed.dropouts,
+        device,
+        contact,
     )
-
-
-def scaled(noise: Noise, strength: float) -> Noise:
-    """The noise with its standard deviation multiplied."""
-    return replace(noise, white=noise.white * strength**2, correlated=noise.correlated * strength**2)
-
-
-def clean_root(
-    quat: np.ndarray, dynamics: Dynamics, fps: float, strength: float
-) -> tuple[np.ndarray, Gaps, Noise]:
-    """Root orientation (T, 1, 4), around a slowly moving reference: a body may turn without end."""
-    reference = smooth_reference(running_median(quat, fps), fps, REFERENCE_SECONDS)
-    gaps = find_gaps(multiply(conjugate(reference), quat), dynamics, fps)
-    noise, lively = measure_noise(gaps.quat, dynamics, fps, ROTATION_LEVELS)
-    smoothed = smooth(gaps.quat, lively, scaled(noise, strength), fps)
-    if smoothed is gaps.quat and gaps.known.all():
-        return quat, gaps, noise
-    return multiply(reference, smoothed), gaps, noise
-
-
-def clean_path(transl: np.ndarray, dynamics: Dynamics, fps: float, strength: float) -> np.ndarray:
-    """Pelvis positions (T, 3): jumps there and back are bridged, the measured noise is taken out."""
-    pad = min(len(transl) - 1, round(0.15 * fps) + 1)
-    if pad < 1:
-        return transl
-    typical = median_filter(extend(transl, pad), size=(2 * pad + 1, 1))[pad:-pad]
-    deviation = np.linalg.norm(transl - typical, axis=1)
-    known = deviation <= max(POP_METRES, POP_RATIO * float(np.median(deviation)))
-    filled = bridge(transl[:, None], known[:, None])
-    reference = smooth_path(filled[:, 0], fps, REFERENCE_SECONDS)[:, None]
-    noise, lively = measure_noise(filled - reference, dynamics, fps, POSITION_LEVELS)
-    smoothed = smooth(filled - reference, lively, scaled(noise, strength), fps)
-    if known.all() and not noise.total.any():
-        return transl
-    return (reference + smoothed)[:, 0]

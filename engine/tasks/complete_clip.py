@@ -27,6 +27,8 @@ from engine.motion.windows import (
 )
 from engine.priors.conditional_prior import ConditionalPrior
 from engine.priors.conditional_weights import load_conditional_prior
+from engine.priors.motion_weights import load_motion_prior
+from engine.priors.pose_gaussian import PoseGaussian
 from engine.priors.spectra_file import load as load_spectra
 from engine.tasks.complete import (
     PRESETS,
@@ -36,10 +38,14 @@ from engine.tasks.complete import (
     differences,
     draw_candidates,
 )
+from engine.tasks.completion_reference import completion_reference
+from engine.tasks.evidence import CHANNELS, has_place
 from engine.tasks.hypotheses import cluster
+from engine.tasks.motion_estimate import estimate_motion, sample_motion
 from engine.tasks.steps import OnStep, Stage
-from engine.tasks.temporal import fill_gaps
+from engine.tasks.temporal import fill_gaps, gap_seconds
 
+CLIP_PRIORS = ("motion", "pose")
 KEY_RATE = (
     15.0  # candidates are drawn at so many frames per second and interpolated: limbs move slower than that
 )
@@ -56,6 +62,8 @@ class CompleteClipSettings:
         reach: seconds from a known frame at which the candidate weighs as much as the dynamics.
         seed: of all randomness.
         device: auto, cpu, cuda or mps.
+        prior: ``motion``, the motion prior: the first hypothesis is the mean of all motions that agree with what is
+            known, the others are some of them; or ``pose``, candidates of the conditional pose prior.
     """
 
     hypotheses: int = 4
@@ -63,6 +71,7 @@ class CompleteClipSettings:
     reach: float = 1.0
     seed: int = 0
     device: str = "auto"
+    prior: str = "motion"
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,10 @@ def complete_clip(
         raise MotionError("No joint is missing; name the joints or limbs to complete.")
     if chosen.hypotheses < 1:
         raise MotionError("Ask for at least one hypothesis.")
+    if chosen.prior not in CLIP_PRIORS:
+        raise MotionError(f"There is no prior called {chosen.prior!r}; choose {' or '.join(CLIP_PRIORS)}.")
+    if chosen.prior == "motion":
+        return _by_motion(motion, known, chosen, on_step)
     prior = (conditional or load_conditional_prior()).to(pick_device(chosen.device))
     quat = continuous(rotvec_to_quat(motion.poses[:, 1:]))
     tracks = _candidates(motion.poses[:, 1:], known, motion.fps, chosen, prior, on_step)
@@ -115,6 +128,42 @@ def complete_clip(
         poses[:, 1:] = np.where(known[..., None], motion.poses[:, 1:], quat_to_rotvec(solved))
         results.append(replace(motion, poses=poses))
     return ClipCompletion(tuple(results), share)
+
+
+def _by_motion(
+    motion: BodyMotion, known: np.ndarray, settings: CompleteClipSettings, on_step: OnStep | None
+) -> ClipCompletion:
+    """The motion prior's mean, and samples of it."""
+    count = settings.hypotheses
+    stage = Stage(on_step, len(motion), 0.0, 1.0, "Completing the motion")
+    stage(0.0)
+    prior, frames = load_motion_prior(), len(motion)
+    quat = continuous(rotvec_to_quat(motion.poses))
+    given = np.concatenate([np.ones((frames, 1), bool), known, np.ones((frames, 1), bool)], axis=1)
+    evidence = completion_reference(
+        quat,
+        motion.transl,
+        given,
+        motion.fps,
+        PoseGaussian.load(),
+        np.zeros(CHANNELS),
+        has_place(quat, motion.transl),
+    )
+    found = estimate_motion(evidence, motion.fps, prior, settings.device, lambda s: stage(s / count))
+    tracks = [found.quat]
+    for number in range(1, count):
+
+        def tell(share: float, done: int = number) -> None:
+            stage((done + share) / count)
+
+        seed = settings.seed + number
+        tracks.append(sample_motion(evidence, motion.fps, prior, seed, device=settings.device, advance=tell)[0])
+    results = []
+    for track in tracks:
+        poses = motion.poses.copy()
+        poses[:, 1:] = np.where(known[..., None], motion.poses[:, 1:], quat_to_rotvec(track[:, 1:]))
+        results.append(replace(motion, poses=poses))
+    return ClipCompletion(tuple(results), np.full(count, 1.0 / count))
 
 
 def complete_frames(
@@ -222,16 +271,8 @@ def _joined(
     track: np.ndarray, filled: np.ndarray, quat: np.ndarray, known: np.ndarray, fps: float, reach: float
 ) -> np.ndarray:
     """Candidate and dynamics blended by the time to the nearest known frame of each joint, (T, 21, 4)."""
-    away = _seconds_to_known(known, fps)
+    away = gap_seconds(known, fps)
     weight = np.where(np.isinf(away), 1.0, away**2 / (np.where(np.isinf(away), 0.0, away) ** 2 + reach**2))
     between = exp_around(filled, weight[..., None] * log_around(filled, track))
     return np.where(known[..., None], quat, between)
 
-
-def _seconds_to_known(known: np.ndarray, fps: float) -> np.ndarray:
-    """(T, J) seconds from each frame to the nearest one in which the joint is known; inf where there is none."""
-    frames = len(known)
-    time = np.arange(frames)[:, None]
-    before = np.maximum.accumulate(np.where(known, time, -np.inf), axis=0)
-    after = np.minimum.accumulate(np.where(known, time, np.inf)[::-1], axis=0)[::-1]
-    return np.minimum(time - before, after - time) / fps

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Frames between keys: the keys and what lies outside them stay bit-equal, the gaps are filled.
 
-The default joins two estimates, as measured on the validation split: a spline in tension, which knows how the body
-moved on either side of a gap, and the most probable motion under the learned dynamics (as in Clean Motion), which knows
-how joints move together. The pose prior's pull made the error larger at every length of gap and is left out.
+Two estimates are joined, as measured on the validation split: a spline in tension, which knows how the body moved on
+either side of a gap, and the most probable motion under the learned dynamics (as in Clean Motion), which knows how
+joints move together. The default goes on from there with the motion prior, which knows how motions go on; its samples
+are the variations. The pose prior's pull made the error larger at every length of gap and is left out.
 """
 
 from __future__ import annotations
@@ -30,28 +31,30 @@ from engine.priors.spectra_file import load as load_spectra
 from engine.tasks.steps import OnStep, Stage
 from engine.tasks.temporal import CONTEXT_SECONDS, fill_gaps
 
-METHODS = ("motion", "latent", "linear")
+METHODS = ("prior", "motion", "latent", "linear")
 REACH_SECONDS = 1.0
 """Of what lies around a gap, so much is looked at: the spline's tension forgets sooner."""
 
 MOST_VARIATION = 3.0
+
 
 @dataclass(frozen=True)
 class InbetweenSettings:
     """How gaps between keys are filled.
 
     Attributes:
-        method: ``motion`` joins a spline with the learned dynamics; ``latent`` goes through the prior's latents (DPoser
-            eq. 22) with the root on an arc; ``linear`` is spherical linear interpolation of every joint.
+        method: ``prior`` is the motion prior; ``motion`` joins a spline with the learned dynamics; ``latent`` goes
+            through the pose prior's latents (DPoser eq. 22) with the root on an arc; ``linear`` is spherical linear
+            interpolation of every joint.
         rotation_scale, path_scale: seconds over which the spline keeps the velocity of rotations and of the root's
             path; see `engine.motion.tension_spline`.
         dynamics_share: weight of the learned dynamics against the spline, 0 to 1.
         variation: 0 for the most likely motion; 1 varies it as much as captured motion varies. It vanishes at keys.
         seed: of the variation.
-        device: of the prior, for ``latent``: auto, cpu, cuda or mps.
+        device: of the priors: auto, cpu, cuda or mps.
     """
 
-    method: str = "motion"
+    method: str = "prior"
     rotation_scale: float = 0.1
     path_scale: float = 0.4
     dynamics_share: float = 0.4
@@ -64,8 +67,8 @@ PRESETS: dict[str, InbetweenSettings] = {
     "paper": InbetweenSettings("latent"),
     "best": InbetweenSettings(),
 }
-"""``paper``: latent slerp (sec. C.3), which the paper shows for single poses. ``best``: least error at gaps of 5, 15
-and 30 frames of the validation split."""
+"""``paper``: latent slerp (sec. C.3), which the paper shows for single poses. ``best``: least error on the validation
+split."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,17 @@ def inbetween(
     gaps = _gaps(known, motion.fps)
     stage = Stage(on_step, len(motion), 0.0, 1.0, "Filling the gaps")
     stage(0.0)
-    if chosen.method == "motion":
+    if chosen.method in ("motion", "prior"):
         filled, path = _splined(quat, motion, known, gaps, chosen, stage)
     else:
         filled, path = _arcs(quat, motion, gaps)
     poses = np.where(known[:, None, None], motion.poses, quat_to_rotvec(filled))
     if chosen.method == "latent":
         poses[:, 1:] = _through_latents(motion.poses[:, 1:], known, gaps, chosen, prior, on_step)
-    if chosen.variation > 0.0:
+    if chosen.method == "prior":
+        found, path = _by_prior(quat, filled, motion.transl, path, motion.fps, known, chosen, stage)
+        poses = np.where(known[:, None, None], motion.poses, found)
+    elif chosen.variation > 0.0:
         poses, path = _varied(poses, path, motion.fps, known, gaps, chosen)
     return replace(motion, poses=poses, transl=np.where(known[:, None], motion.transl, path))
 
@@ -185,6 +191,36 @@ def _splined(
         moved = settings.dynamics_share * log_around(spline, probable)
         filled[here, 1:] = np.where(every[..., None], spline, exp_around(spline, moved))
     return filled, path
+
+
+def _by_prior(
+    quat: np.ndarray,
+    filled: np.ndarray,
+    transl: np.ndarray,
+    path: np.ndarray,
+    fps: float,
+    known: np.ndarray,
+    settings: InbetweenSettings,
+    stage: Stage,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Poses (T, 22, 3) and path (T, 3) by the motion prior, from those of the spline, ``filled`` and ``path``."""
+    from engine.priors.motion_weights import load_motion_prior
+    from engine.tasks.evidence import CHANNELS, gather
+    from engine.tasks.motion_estimate import estimate_motion, sample_motion
+
+    prior, device = load_motion_prior(), settings.device
+    given = np.repeat(known[:, None], CHANNELS, axis=1)
+    reference, none = continuous(filled), np.zeros(CHANNELS)
+    evidence = gather(reference, path, quat, transl, given, none, none, fps)
+    found = estimate_motion(evidence, fps, prior, device, lambda share: stage(0.5 + 0.25 * share))
+    turned, moved = found.quat, found.path
+    if settings.variation > 0.0:
+        other, away = sample_motion(
+            evidence, fps, prior, settings.seed, device=device, advance=lambda share: stage(0.75 + 0.25 * share)
+        )
+        turned = exp_around(turned, settings.variation * log_around(turned, other))
+        moved = moved + settings.variation * (away - moved)
+    return quat_to_rotvec(turned), moved
 
 
 def _arcs(quat: np.ndarray, motion: BodyMotion, gaps: list[_Gap]) -> tuple[np.ndarray, np.ndarray]:

@@ -35,6 +35,10 @@ CLEAN_LEVEL = 6  # index of the noise level up to which a clip counts as clean
 ACTIVITIES = np.geomspace(0.1, 10.0, 9)
 ROTATION_LEVELS = np.deg2rad(np.concatenate([[0.0], np.geomspace(0.05, 20.0, 32)]))
 POSITION_LEVELS = np.concatenate([[0.0], np.geomspace(0.0002, 0.1, 32)])
+CORRELATED_BAND = (0.8, 8.0)  # Hz, where correlated noise has most of its power
+QUIET_SHARE, QUIET_QUANTILE = 0.25, 0.1
+"""Noise lies on all axes of a joint alike. If one in ten joints has an axis that is quieter than so much of the noise
+it is said to carry, what was taken for noise is motion."""
 CORRELATED_EVIDENCE = 3.0  # nats, median over joints, before correlated noise is believed
 FILL_DEGREES = 1.0  # measurement noise assumed while filling; less makes the equations stiff, not better
 REFINEMENTS = 2
@@ -148,6 +152,14 @@ def _find_gaps(quat: np.ndarray, dynamics: Dynamics, fps: float) -> Gaps:
     return Gaps(known, spikes & ~known, lost & ~known, fill_gaps(quat, known, dynamics, fps))
 
 
+def without(quat: np.ndarray, gaps: Gaps, rejected: np.ndarray, dynamics: Dynamics, fps: float) -> Gaps:
+    """The gaps of a clip (T, J, 4) with samples ``rejected`` (T, J) taken out as well."""
+    known = _known(~gaps.known | rejected)
+    if (known == gaps.known).all():
+        return gaps
+    return Gaps(known, gaps.spikes & ~known, ~known & ~gaps.spikes, fill_gaps(quat, known, dynamics, fps))
+
+
 def _known(rejected: np.ndarray) -> np.ndarray:
     """What is left when samples (T, J) are rejected; a joint without any measurement left is taken as it is."""
     return ~rejected | rejected.all(axis=0)
@@ -185,9 +197,15 @@ def measure_noise(
     if cover.length < SHORTEST_MEASURE:
         return Noise(none, none, 0.0), dynamics
     power, bound = np.zeros((cover.length, size)), np.zeros(size)
+    hertz = np.arange(cover.length) * fps / (2.0 * cover.length)
+    band = (hertz > CORRELATED_BAND[0]) & (hertz < CORRELATED_BAND[1])
+    axes = np.zeros((size // 3, 3, 3))
     for starts in cover.batches(WINDOWS_AT_ONCE):
         v = vectors(cover.cut(x, starts))[0]
-        power += np.sum(dct(v, axis=1, norm="ortho") ** 2, axis=0)
+        coefficients = dct(v, axis=1, norm="ortho")
+        power += np.sum(coefficients**2, axis=0)
+        own = coefficients[:, band].reshape(-1, size // 3, 3)
+        axes += np.einsum("nja,njb->jab", own, own) / max(1, band.sum())
         bound += np.sum(_white_bound(v), axis=0)
         if advance:
             advance(float(starts[-1] + cover.length) / len(x))
@@ -203,8 +221,12 @@ def measure_noise(
     if size > 3:
         _, _, gained = estimate(CORRELATION_SECONDS, np.array([activity]))
         if np.median(gained) >= CORRELATED_EVIDENCE:
-            noise, activity, _ = estimate(CORRELATION_SECONDS, ACTIVITIES)
-            return noise, dynamics.scaled(activity)
+            correlated, lively, _ = estimate(CORRELATION_SECONDS, ACTIVITIES)
+            claimed = correlated.spectrum(cover.length, fps)[band].mean(axis=0)[::3]
+            quietest = np.linalg.eigvalsh(axes / len(cover.starts))[:, 0]
+            share = (quietest / np.maximum(claimed, 1e-12))[claimed > 0]
+            if len(share) and np.quantile(share, QUIET_QUANTILE) >= QUIET_SHARE:
+                return correlated, dynamics.scaled(lively)
     white = np.minimum(noise.white, bound)
     if np.median(white) <= levels[CLEAN_LEVEL] ** 2:
         white = np.maximum(white - dynamics.floor, 0.0)
@@ -231,22 +253,36 @@ def smooth(
     return _blend(continuous(x) if x.shape[-1] == 4 else x, cover, solve)
 
 
-def posterior_variance(gaps: Gaps, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:
-    """(T, J) variance of each joint's cleaned log-rotation per coordinate; larger inside gaps, 0 where it is known.
+def smoothed_deviation(frames: int, dynamics: Dynamics, noise: Noise, fps: float) -> np.ndarray:
+    """(J,) standard deviation per axis of what `smooth` leaves unknown, mean over a clip; 0 without noise."""
+    joints = dynamics.size // 3
+    if not noise.total.any():
+        return np.zeros(joints)
+    window = min(frames, round(WINDOW_SECONDS * fps))
+    left = WienerSmoother(dynamics, noise, window, fps).posterior_variance
+    # The window's mean is not smoothed: it keeps its share of the noise.
+    left = left + noise.spectrum(window, fps)[0] / window
+    return np.sqrt(left.reshape(joints, 3).mean(axis=1))
+
+
+def gap_seconds(known: np.ndarray, fps: float) -> np.ndarray:
+    """(T, J) seconds from each frame to the nearest one in which the joint is known; inf where there is none."""
+    time = np.arange(len(known))[:, None]
+    before = np.maximum.accumulate(np.where(known, time, -np.inf), axis=0)
+    after = np.minimum.accumulate(np.where(known, time, np.inf)[::-1], axis=0)[::-1]
+    return np.minimum(time - before, after - time) / fps
+
+
+def pose_variance(known: np.ndarray, left: np.ndarray, fps: float) -> np.ndarray:
+    """(T, J) variance per axis of a smoothed body as the pose prior is told it, in radians squared.
 
     In a gap the uncertainty grows with the distance to the nearest known sample. Of the uncertainty that smoothing
     leaves, only a share counts: on the validation split a pose network knows less than time does.
+
+    Args:
+        known: (T, J) bool.
+        left: (J,) as `smoothed_deviation` gives it.
+        fps: frame rate.
     """
-    frames, joints = gaps.known.shape
-    variance = np.zeros((frames, joints))
-    if noise.total.any():
-        cover = _cover(gaps.quat, fps)
-        smoothed = WienerSmoother(dynamics, noise, cover.length, fps).posterior_variance
-        variance += SMOOTHED_SHARE * smoothed.reshape(joints, 3).mean(axis=1)
-    if not gaps.known.all():
-        time = np.arange(frames)[:, None]
-        before = np.maximum.accumulate(np.where(gaps.known, time, -frames), axis=0)
-        after = np.minimum.accumulate(np.where(gaps.known, time, 2 * frames)[::-1], axis=0)[::-1]
-        seconds = np.minimum(time - before, after - time) / fps
-        variance += np.minimum(GAP_DRIFT * seconds, GAP_LIMIT) ** 2
-    return variance
+    drift = np.minimum(GAP_DRIFT * gap_seconds(known, fps), GAP_LIMIT)
+    return SMOOTHED_SHARE * np.broadcast_to(left**2, known.shape) + drift**2

@@ -22,12 +22,14 @@ def save(
     optimiser: torch.optim.Optimizer,
     state: dict,
     generator: torch.Generator,
+    second: torch.optim.Optimizer | None = None,
 ) -> None:
     """Write network, averaged network, optimiser moments and random state; ``state`` is any JSON-able dict."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
-    for i, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{i}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    for name, one in (("optimiser", optimiser), ("second", second)):
+        for i, moments in (one.state_dict()["state"] if one else {}).items():
+            tensors |= {f"{name}.{i}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     tensors["generator"] = generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
     sibling = path.with_suffix(".partial")
@@ -40,7 +42,12 @@ def save(
 
 
 def load(
-    path: Path, model: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator
+    path: Path,
+    model: nn.Module,
+    ema: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    second: torch.optim.Optimizer | None = None,
 ) -> dict:
     """Restore what `save` wrote, in place, and return its ``state``.
 
@@ -64,12 +71,14 @@ def load(
         ema.load_state_dict(part("ema."))
     except RuntimeError as error:
         raise WeightsError(f"The checkpoint {path.name} was made for another network.") from error
-    whole = optimiser.state_dict()
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in part("optimiser.").items():
-        index, name = key.split(".", 1)
-        moments.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": whole["param_groups"]})
+    for name, one in (("optimiser.", optimiser), ("second.", second)):
+        if one is None:
+            continue
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part(name).items():
+            index, kind = key.split(".", 1)
+            moments.setdefault(int(index), {})[kind] = value
+        one.load_state_dict({"state": moments, "param_groups": one.state_dict()["param_groups"]})
     generator.set_state(tensors["generator"])
     torch.set_rng_state(tensors["torch_generator"])
     return state

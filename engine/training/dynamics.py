@@ -27,6 +27,14 @@ TEMPLATE_LEG = 0.7836  # metres; leg length that clips are scaled to (README of 
 
 def clips(folder: Path, share_alike: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
     """Poses (T, 22, 3), pelvis positions (T, 3) in metres on a template body, and fps of each clip with timing."""
+    for poses, path, fps, _ in clips_of_subjects(folder, share_alike):
+        yield poses, path, fps
+
+
+def clips_of_subjects(
+    folder: Path, share_alike: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray, float, int]]:
+    """As `clips`, with the number of the performer, 0 where the index does not say."""
     files: dict[str, dict[str, np.ndarray]] = {}
     index = folder / "index.json"
     if not index.exists():
@@ -46,6 +54,7 @@ def clips(folder: Path, share_alike: bool = False) -> Iterator[tuple[np.ndarray,
             arrays["poses"][own].astype(np.float64),
             scale * arrays["trans"][own].astype(np.float64),
             entry["fps"],
+            int(entry.get("subject", 0)),
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m engine train``: DPoser's pose prior, or the motion spectra, from folders of motion capture.
+"""``python -m engine train``: the priors of poses and of motion, and the motion spectra, from motion capture.
 
 The prior's settings follow the released configuration (DPoser, configs/subvp) but for what one CPU session imposes,
 which the model card states: fewer iterations, a shorter EMA, bf16 arithmetic where the processor has it, and a time
@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+AUGMENTATIONS = ("mirror", "warp", "recombine")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
     parser.add_argument(
         "--prior",
-        choices=["dposer", "conditional", "dynamics"],
+        choices=["dposer", "conditional", "dynamics", "motion"],
         default="dposer",
         help="which prior to train",
     )
@@ -56,6 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=64,
         help="how many poses of a batch the further loss is taken on",
     )
+    parser.add_argument(
+        "--bank-frames", type=int, default=3_000_000,
+        help="motion: frames of damaged clips that a second process makes while the training runs",
+    )  # fmt: skip
+    parser.add_argument("--weight-decay", type=float, default=0.01, help="motion: of AdamW")
+    parser.add_argument("--unposed", action="store_true", help="motion: hide from it where the body is")
+    parser.add_argument(
+        "--augmentation", nargs="*", choices=AUGMENTATIONS, default=AUGMENTATIONS,
+        help="motion: what clips are varied by (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--subjects", type=float, default=1.0, help="motion: share of the subjects to train on")
     parser.add_argument("--ema", type=float, default=0.9995, help="decay of the averaged weights")
     parser.add_argument("--validate-every", type=int, default=500)
     parser.add_argument(
@@ -81,10 +94,16 @@ def run(args: argparse.Namespace) -> int:
         FileError: no data. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
     """
     if args.prior == "dynamics":
+        from engine.priors.pose_gaussian import PoseGaussian
         from engine.priors.spectra_file import save
+        from engine.training import dataset
         from engine.training.dynamics import learn
 
         args.out.mkdir(parents=True, exist_ok=True)
+        poses = dataset.load(args.data, args.share_alike)
+        PoseGaussian.of(poses.poses, poses.subject_weights()).save(
+            args.out / "gaussian.safetensors", {"folders": str(len(args.data))}
+        )
         save(
             args.out / "dynamics.safetensors",
             learn(args.data, args.share_alike),
@@ -95,6 +114,11 @@ def run(args: argparse.Namespace) -> int:
         from engine.training.conditional import train_conditional
 
         train_conditional(args)
+        return 0
+    if args.prior == "motion":
+        from engine.training.motion import train_motion
+
+        train_motion(args)
         return 0
     from engine.training.loop import train_dposer
 

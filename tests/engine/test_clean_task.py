@@ -13,15 +13,19 @@ import pytest
 from engine.errors import Cancelled, MappingError, MotionError, WeightsError
 from engine.evaluation.clean import _clips, _joints
 from engine.evaluation.corruption import KINDS
+from engine.evaluation.foot_metrics import skate
 from engine.evaluation.metrics import acceleration_error, mpjpe, pa_mpjpe
 from engine.motion import bvh
+from engine.motion.contacts import resting
 from engine.motion.filters import Filter, smooth_rotations
 from engine.motion.motion import BodyMotion, Motion
+from engine.motion.retarget import to_body
 from engine.motion.rigs import find_map
 from engine.motion.skeleton import Skeleton
 from engine.motion.windows import multiply, rotvec_to_quat
 from engine.tasks.clean import METHODS, CleanSettings, clean, clean_body
 from engine.tasks.clean_body import clean_poses
+from engine.tasks.leg import feet_places
 from engine.tasks.locks import meet
 
 
@@ -230,3 +234,39 @@ def test_metrics_against_closed_forms() -> None:
     seconds = np.arange(30)[:, None, None] / 30.0
     parabola = np.concatenate([0.5 * 9.81 * seconds**2, 0 * seconds, 0 * seconds], axis=2)
     assert acceleration_error(parabola, np.zeros_like(parabola), 30.0) == pytest.approx(9.81)
+
+
+def test_feet_that_rest_stand_still_on_the_rig(shared_data: Path) -> None:
+    """A capture with noise, cleaned with and without the foot lock: the rig's own foot bones, in true contacts."""
+    motion = bvh.read(shared_data / "bvh_test" / "cmu_05_01.bvh").motion
+    rig_map = find_map(motion.skeleton)
+    body = to_body(motion, rig_map)
+    contact = resting(feet_places(body), body.fps)
+    rng = np.random.default_rng(0)
+    turn = np.deg2rad(1.5) * rng.normal(size=(*motion.rotations.shape[:2], 3))
+    noisy = dataclasses.replace(motion, rotations=multiply(motion.rotations, rotvec_to_quat(turn)))
+    slid = {}
+    for feet in ("auto", "never"):
+        result = clean(noisy, CleanSettings(feet=feet, device="cpu")).motion
+        slid[feet] = skate(feet_places(to_body(result, rig_map)), contact, body.fps)
+    assert slid["auto"] < 0.6 * slid["never"], slid
+
+
+@pytest.mark.parametrize("wrong", [{"feet": "sometimes"}, {"prior": "magic"}])
+def test_settings_of_the_motion_prior_are_checked(wrong: dict[str, str]) -> None:
+    with pytest.raises(MotionError, match="choose"):
+        CleanSettings(**wrong)
+
+
+def test_the_wiener_smoother_and_the_pose_prior_remain(shared_data: Path) -> None:
+    case = next(_clips(shared_data / "test", 8))
+    faulty = KINDS["white 5 deg"](case.quat, case.fps, np.random.default_rng(0))
+    errors = {
+        prior: mpjpe(
+            _joints(clean_poses(faulty, np.zeros((len(faulty), 3)), 30.0, 1.0, 0, "cpu", None, prior).quat),
+            case.joints,
+        )
+        for prior in ("motion", "pose", "none")
+    }
+    assert errors["motion"] < errors["none"] < 0.5 * mpjpe(_joints(faulty), case.joints)
+    assert errors["pose"] < 1.02 * errors["none"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m engine evaluate --table``: the paper's tables measured again on our data."""
+"""``python -m engine evaluate --table``: the paper's tables measured again on our data, and tables of our own."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ MODULES: dict[str, str] = {
     "S-5": "completion:table_s5",
     "reconstruction": "reconstruction:reconstruction",
     "inbetween": "inbetween:inbetween",
+    "limbs": "limbs:limbs",
+    "damage": "damage:damage",
+    "feet": "feet:feet",
+    "detail": "detail:detail",
     "effectors": "effectors:effectors",
     "auxiliary": "training:auxiliary",
+    "motion-training": "motion_training:motion_training",
 }
 """Table name -> module in this package and its function ``(Context) -> Table``."""
 

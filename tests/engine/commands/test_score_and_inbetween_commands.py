@@ -65,7 +65,7 @@ def test_inbetween_keeps_the_keys_and_fills_the_rest(clip: Path, tmp_path: Path)
     np.testing.assert_array_equal(after.poses[kept], before.poses[kept])
     np.testing.assert_array_equal(after.transl[kept], before.transl[kept])
     knee = JOINTS.index("left_knee")
-    np.testing.assert_allclose(after.poses[12, knee], before.poses[0, knee], atol=0.02)
+    np.testing.assert_allclose(after.poses[12, knee], before.poses[0, knee], atol=0.06)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def draw(dynamics: Dynamics, windows: int, rng: np.random.Generator) -> np.ndarr
 def dense_prior(dynamics: Dynamics, mean_variance: float) -> np.ndarray:
     """(6 WINDOW, 6 WINDOW) covariance of a window, coordinate fastest; the mean as free as stated."""
     basis = dct(np.eye(WINDOW), axis=0, norm="ortho")
-    covariance = dynamics.covariance(WINDOW, FPS)
+    covariance = dynamics.covariance(WINDOW, FPS).copy()
     covariance[0] = mean_variance * np.eye(6)
     full = np.einsum("ks,kij,kt->sitj", basis, covariance, basis)
     return full.reshape(6 * WINDOW, 6 * WINDOW)

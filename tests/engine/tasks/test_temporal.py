@@ -5,22 +5,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
 from scipy.fft import idct
 
 from engine.motion.windows import continuous, exp_around, multiply, rotvec_to_quat
 from engine.priors.dynamics import Dynamics, Noise
 from engine.priors.spectra_file import load
-from engine.tasks.clean_body import clean_path
 from engine.tasks.confidence import angle
 from engine.tasks.temporal import (
+    GAP_LIMIT,
     ROTATION_LEVELS,
     SMOOTHED_SHARE,
     fill_gaps,
     find_gaps,
+    gap_seconds,
     measure_noise,
-    posterior_variance,
+    pose_variance,
     smooth,
+    smoothed_deviation,
 )
+from engine.tasks.wiener import smooth_body
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def spectra() -> Dynamics:
 def drawn(spectra: Dynamics, seconds: float, fps: float, seed: int = 0) -> np.ndarray:
     """A motion (T, 21, 4) drawn from the spectra themselves, around the T-pose."""
     frames = round(seconds * fps)
-    covariance = spectra.covariance(frames, fps)
+    covariance = spectra.covariance(frames, fps).copy()
     covariance[0] = 0.0
     values, axes = np.linalg.eigh(covariance)
     z = np.random.default_rng(seed).normal(size=(frames, spectra.size))
@@ -102,8 +107,7 @@ def test_smoothing_leaves_what_the_posterior_says(spectra: Dynamics, degrees: fl
     quat = drawn(spectra, 20.0, 30.0)
     noisy = shaken(quat, degrees)
     result = smooth(noisy, spectra, deviation(degrees), 30.0)
-    gaps = find_gaps(result, spectra, 30.0)
-    promised = posterior_variance(gaps, spectra, deviation(degrees), 30.0)[0] / SMOOTHED_SHARE
+    promised = smoothed_deviation(len(quat), spectra, deviation(degrees), 30.0) ** 2
     left = np.mean(angle(result, quat) ** 2, axis=0) / 3.0
     assert np.sqrt(left.mean()) == pytest.approx(np.sqrt(promised.mean()), rel=0.2)
 
@@ -135,9 +139,20 @@ def test_uncertainty_grows_into_a_gap(spectra: Dynamics) -> None:
     faulty = quat.copy()
     faulty[50:54, 2] = multiply(quat[50:54, 2], rotvec_to_quat(np.array([1.2, 0.0, 0.0])))
     gaps = find_gaps(continuous(faulty), spectra, 30.0)
-    variance = posterior_variance(gaps, spectra, deviation(0.0), 30.0)
+    variance = pose_variance(gaps.known, np.zeros(21), 30.0)
     assert (variance[gaps.known] == 0).all()
     assert (variance[50:54, 2] > 0).all() and variance[51, 2] > variance[50, 2]
+    noisy = pose_variance(gaps.known, np.full(21, 0.1), 30.0)
+    np.testing.assert_allclose(noisy[0], SMOOTHED_SHARE * 0.01)
+
+
+@given(arrays(bool, (12, 3)))
+def test_time_to_what_is_known(known: np.ndarray) -> None:
+    seconds = gap_seconds(known, 10.0)
+    for t, j in np.ndindex(known.shape):
+        nearest = [abs(t - s) for s in np.flatnonzero(known[:, j])]
+        assert seconds[t, j] == (pytest.approx(min(nearest) / 10.0) if nearest else np.inf)
+    assert (pose_variance(known, np.zeros(3), 10.0) <= GAP_LIMIT**2).all()
 
 
 def test_memory_of_the_search_is_per_minute_and_so_is_its_result(spectra: Dynamics) -> None:
@@ -161,11 +176,11 @@ def test_the_path_loses_jumps_and_noise_but_not_steps_of_a_walk() -> None:
     )
     noisy = truth + 0.01 * rng.normal(size=truth.shape)
     noisy[100:102] += [0.0, 0.5, 0.0]
-    spectra = load()["pelvis"]
-    result = clean_path(noisy, spectra, 30.0, 1.0)
+    still = np.tile([1.0, 0.0, 0.0, 0.0], (len(truth), 22, 1))
+    result = smooth_body(still, noisy, 30.0).transl
     assert np.linalg.norm(result - truth, axis=1).max() < 0.03
     assert (
         np.linalg.norm(result - truth, axis=1).mean()
         < 0.6 * np.linalg.norm(np.delete(noisy - truth, [100, 101], axis=0), axis=1).mean()
     )
-    assert np.linalg.norm(clean_path(truth, spectra, 30.0, 1.0) - truth, axis=1).max() < 0.003
+    assert np.linalg.norm(smooth_body(still, truth, 30.0).transl - truth, axis=1).max() < 0.003
