@@ -51,7 +51,8 @@ def test_a_noisy_capture_comes_back_nearer_to_the_capture(name: str) -> None:
 
     armature = rig.build(name, noisy)
     before = rig.read(armature, clip.skeleton, len(truth))[0]
-    assert bpy.ops.dposer.clean_motion(method="prior") == {"FINISHED"}
+    # Feet held still under a root that shook are off the capture's angles; tests of the engine see to them.
+    assert bpy.ops.dposer.clean_motion(method="prior", feet="never") == {"FINISHED"}
     after = rig.read(armature, clip.skeleton, len(truth))[0]
 
     assert armature.animation_data.action.name == f"{name}_clean"
