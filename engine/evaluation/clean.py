@@ -103,7 +103,7 @@ def _clips(folder: Path, every: int) -> Iterator[_Case]:
 def _bvh_clips(folder: Path, every: int, fps: float) -> Iterator[_Case]:
     """Clips of BVH files at another rate, rotations between frames on arcs; the T-pose that some begin with dropped."""
     from engine.commands.clip_file import ClipFile
-    from engine.motion.windows import continuous, exp_around, log_around, rotvec_to_quat
+    from engine.motion.windows import between_rotations, continuous, rotvec_to_quat
 
     files = sorted(folder.glob("*.bvh"))[::every]
     if not files:
@@ -115,9 +115,7 @@ def _bvh_clips(folder: Path, every: int, fps: float) -> Iterator[_Case]:
         if frames < SHORTEST:
             continue
         at = np.arange(frames) * body.fps / fps
-        low = np.minimum(at.astype(int), len(quat) - 2)
-        share = (at - low)[:, None, None]
-        yield _case(continuous(exp_around(quat[low], share * log_around(quat[low], quat[low + 1]))), fps)
+        yield _case(continuous(between_rotations(quat, at)), fps)
 
 
 def _case(quat: np.ndarray, fps: float) -> _Case:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.motion.joints import JOINTS
+from engine.motion.joints import LIMBS
 from engine.motion.windows import multiply, rotvec_to_quat
+from engine.training.damage import coloured
 
 CORRELATION_SECONDS = 0.17
 SPIKE_RATE = 0.02  # of joint-frames, where one begins
@@ -20,12 +21,6 @@ SPIKE_FRAMES = (1, 6)
 DROPOUT_SECONDS = (0.5, 1.5)
 DROPOUT_PAUSE_SECONDS = (0.5, 2.0)  # between one drop-out and the next
 DRIFT_DEGREES_PER_SECOND = (5.0, 30.0)
-LIMBS = tuple(
-    tuple(JOINTS.index(f"{side}_{joint}") for joint in joints)
-    for joints in (("collar", "shoulder", "elbow", "wrist"), ("hip", "knee", "ankle", "foot"))
-    for side in ("left", "right")
-)
-
 Corrupt = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 
@@ -49,12 +44,7 @@ def correlated(degrees: float) -> Corrupt:
     """AR(1) rotation noise of that standard deviation per axis, forgetting with a time constant of 0.17 s."""
 
     def corrupt(quat: np.ndarray, fps: float, rng: np.random.Generator) -> np.ndarray:
-        keep = np.exp(-1.0 / (fps * CORRELATION_SECONDS))
-        drive = rng.normal(size=(*quat.shape[:2], 3))
-        noise = np.empty_like(drive)
-        noise[0] = drive[0]
-        for t in range(1, len(noise)):
-            noise[t] = keep * noise[t - 1] + np.sqrt(1.0 - keep**2) * drive[t]
+        noise = coloured((*quat.shape[:2], 3), CORRELATION_SECONDS, fps, rng)
         noise[:, 0] = 0.0
         return multiply(quat, rotvec_to_quat(np.deg2rad(degrees) * noise))
 

@@ -27,3 +27,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "trunk": ("spine1", "spine2", "spine3", "left_shoulder", "right_shoulder"),
     "hands": ("left_wrist", "right_wrist"),
 }
+
+LIMBS = tuple(
+    tuple(JOINTS.index(f"{side}_{joint}") for joint in joints)
+    for joints in (("collar", "shoulder", "elbow", "wrist"), ("hip", "knee", "ankle", "foot"))
+    for side in ("left", "right")
+)
+"""Joints of arms and legs, left and right: what tracking loses as a whole."""

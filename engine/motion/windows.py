@@ -84,6 +84,20 @@ def exp_around(reference: np.ndarray, x: np.ndarray) -> np.ndarray:
     return multiply(reference, rotvec_to_quat(x))
 
 
+def between(curve: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """A curve (T, ...) at places ``at`` (N,) from 0 to T - 1, on straight lines between its frames; T is 2 at least."""
+    low = np.minimum(at.astype(int), len(curve) - 2)
+    share = (at - low).reshape(-1, *[1] * (curve.ndim - 1))
+    return (1.0 - share) * curve[low] + share * curve[low + 1]
+
+
+def between_rotations(quat: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """As `between` for unit quaternions WXYZ (T, J, 4), on arcs of constant speed."""
+    low = np.minimum(at.astype(int), len(quat) - 2)
+    share = (at - low)[:, None, None]
+    return exp_around(quat[low], share * log_around(quat[low], quat[low + 1]))
+
+
 def vectors(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Windows (B, W, J, 4 or 3) as vectors (B, W, 3 J) around their means, and the means (B, 1, J, .)."""
     if window.shape[-1] == 4:

@@ -6,15 +6,12 @@ Not a prior anyone would sample from; it is where the motion prior starts when a
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from engine.errors import WeightsError
+from engine.priors.array_file import load_arrays, save_arrays
 
 FILE = Path(__file__).resolve().parent.parent / "weights" / "gaussian.safetensors"
 SCHEMA = "dposer-pose-gaussian/1"
@@ -65,10 +62,7 @@ class PoseGaussian:
 
     def save(self, path: Path, notes: dict[str, str]) -> None:
         """Write in float32, whole or not at all; ``notes`` go into the metadata."""
-        sibling = path.with_suffix(".partial")
-        tensors = {k: np.ascontiguousarray(getattr(self, k), np.float32) for k in ("mean", "covariance")}
-        save_file(tensors, sibling, {"schema": SCHEMA, **notes})
-        os.replace(sibling, path)
+        save_arrays(path, SCHEMA, {"mean": self.mean, "covariance": self.covariance}, notes)
 
     @classmethod
     def load(cls, path: Path | None = None) -> PoseGaussian:
@@ -77,20 +71,13 @@ class PoseGaussian:
         Raises:
             WeightsError: the file is missing, damaged, or holds something else.
         """
-        path = path or FILE
-        if not path.is_file():
-            raise WeightsError(f"The weights file {path.name} is missing; reinstall DPoser.")
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise ValueError("too large")
-            with safe_open(path, framework="numpy") as file:
-                if (file.metadata() or {}).get("schema") != SCHEMA:
-                    raise ValueError("another schema")
-                mean, covariance = (file.get_tensor(key).astype(np.float64) for key in ("mean", "covariance"))
-            if mean.shape != (SIZE,) or covariance.shape != (SIZE, SIZE):
-                raise ValueError("shapes differ")
-            if not (np.isfinite(mean).all() and (np.linalg.eigvalsh(covariance) > -1e-6).all()):
-                raise ValueError("not finite, or no covariance")
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-            raise WeightsError(f"The weights file {path.name} is damaged; reinstall DPoser.") from error
-        return cls(mean, covariance)
+        return cls(*load_arrays(path or FILE, SCHEMA, MAX_BYTES, _checked))
+
+
+def _checked(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    mean, covariance = arrays["mean"], arrays["covariance"]
+    if mean.shape != (SIZE,) or covariance.shape != (SIZE, SIZE):
+        raise ValueError("shapes differ")
+    if not (np.isfinite(mean).all() and (np.linalg.eigvalsh(covariance) > -1e-6).all()):
+        raise ValueError("not finite, or no covariance")
+    return mean, covariance

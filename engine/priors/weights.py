@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Weights on disk: safetensors in half precision, checked before they are believed."""
+"""The pose prior on disk."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from engine.diffusion.networks import ScoreMLP
 from engine.errors import WeightsError
 from engine.priors.pose_prior import PosePrior
+from engine.priors.prior_file import FOLDER, load_prior, save_prior
 
-FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SCHEMA = "dposer-pose-prior/1"
-MAX_BYTES = 200_000_000
 
 
 def save_pose_prior(path: Path, prior: PosePrior, notes: dict[str, str]) -> None:
@@ -28,17 +23,9 @@ def save_pose_prior(path: Path, prior: PosePrior, notes: dict[str, str]) -> None
     normalisation.
     """
     network = cast(ScoreMLP, prior.denoiser.network)
-    tensors = {f"network.{k}": v.detach().half().contiguous() for k, v in network.state_dict().items()}
-    tensors |= {"mean": prior.mean.clone(), "std": prior.std.clone()}
-    metadata = {
-        "schema": SCHEMA,
-        "network": json.dumps(network.settings),
-        "representation": prior.representation.name,
-        "normalisation": prior.normalisation,
-    }
-    sibling = path.with_suffix(".partial")
-    save_file(tensors, sibling, metadata | notes)
-    os.replace(sibling, path)
+    made = {"representation": prior.representation.name, "normalisation": prior.normalisation}
+    statistics = {"mean": prior.mean, "std": prior.std}
+    save_prior(path, SCHEMA, network, network.settings, statistics, made | notes)
 
 
 def load_pose_prior(path: Path | None = None) -> PosePrior:
@@ -50,34 +37,25 @@ def load_pose_prior(path: Path | None = None) -> PosePrior:
         WeightsError: the file is missing, damaged, made for another network, or holds NaN.
     """
     path = path or FOLDER / "dposer.safetensors"
-    if not path.is_file():
-        raise WeightsError(f"The weights file {path.name} is missing; reinstall DPoser or train a prior.")
-    if path.stat().st_size > MAX_BYTES:
-        raise WeightsError(f"The weights file {path.name} is too large to be a pose prior.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}
-        if metadata.get("schema") != SCHEMA:
-            raise WeightsError(f"The weights file {path.name} is not a DPoser pose prior.")
-        settings = json.loads(metadata["network"])
-        network = ScoreMLP(dropout=0.0, **settings)
-        prior = PosePrior(
-            network,
-            tensors.pop("mean"),
-            tensors.pop("std"),
-            representation=metadata.get("representation", "axis-angle"),
-            normalisation=metadata.get("normalisation", "z-score"),
-        )
-        network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"The weights file {path.name} is damaged or made for another network; reinstall DPoser."
-        ) from error
-    if not (prior.std > 0).all():
-        raise WeightsError(
-            f"The weights file {path.name} holds scales that are not positive; train it again."
-        )
-    if not all(torch.isfinite(p).all() for p in prior.state_dict().values()):
-        raise WeightsError(f"The weights file {path.name} holds NaN or infinite values; reinstall DPoser.")
-    return prior.eval().requires_grad_(False)
+
+    def check(prior: PosePrior) -> None:
+        if not (prior.std > 0).all():
+            raise WeightsError(
+                f"The weights file {path.name} holds scales that are not positive; train it again."
+            )
+
+    return load_prior(path, SCHEMA, "pose prior", _build, check)
+
+
+def _build(
+    settings: dict[str, Any], metadata: dict[str, str], tensors: dict[str, Tensor]
+) -> tuple[PosePrior, nn.Module]:
+    network = ScoreMLP(dropout=0.0, **settings)
+    prior = PosePrior(
+        network,
+        tensors.pop("mean"),
+        tensors.pop("std"),
+        representation=metadata.get("representation", "axis-angle"),
+        normalisation=metadata.get("normalisation", "z-score"),
+    )
+    return prior, network

@@ -11,6 +11,7 @@ humanoid, no weights and no torch.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,9 @@ LEARNED = ("motion", "pose")
 ON_THE_BODY = ("prior", "wiener")
 FEET = ("auto", "always", "never")
 MAX_STRENGTH = 2.0
+
+LegOffsets = Callable[[], np.ndarray]
+"""Gives the offsets of `rig_offsets`, which cost a walk over all frames and are not always needed."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +136,9 @@ def clean(
     before = to_body(motion, rig_map)
     joints = _chosen_joints(settings, motion.skeleton, rig_map)
     Stage(on_step, len(motion), 0.0, 0.0, "Reading the motion")(0.0)
-    offsets = rig_offsets(motion, rig_map, before) if settings.feet != "never" else None
-    after, estimate = _clean_body_arrays(before, settings, cleaned, joints, on_step, offsets)
+    after, estimate = _clean_body_arrays(
+        before, settings, cleaned, joints, on_step, lambda: rig_offsets(motion, rig_map, before)
+    )
     edit = to_rig(motion, rig_map, before, after)
     report = _report(motion.fps, len(motion), settings, begin, estimate, before, after)
     report["rig"] = rig_map.name
@@ -165,7 +170,7 @@ def _clean_body_arrays(
     cleaned: np.ndarray,
     joints: np.ndarray,
     on_step: OnStep | None,
-    offsets: np.ndarray | None = None,
+    leg_offsets: LegOffsets | None = None,
 ) -> tuple[BodyMotion, BodyEstimate]:
     quat = continuous(rotvec_to_quat(before.poses))
     estimate = clean_poses(
@@ -183,7 +188,7 @@ def _clean_body_arrays(
     # A joint that was not turned keeps its very numbers, which a trip through quaternions would round.
     turned = joints & (estimate.quat != quat).any(axis=(0, 2))
     after = _keep(before, rotations, path, cleaned, turned, bool(joints[0]))
-    return _hold_feet(after, estimate.contact, settings, cleaned, joints, offsets), estimate
+    return _hold_feet(after, estimate.contact, settings, cleaned, joints, leg_offsets), estimate
 
 
 def _hold_feet(
@@ -192,17 +197,17 @@ def _hold_feet(
     settings: CleanSettings,
     cleaned: np.ndarray,
     joints: np.ndarray,
-    offsets: np.ndarray | None = None,
+    leg_offsets: LegOffsets | None = None,
 ) -> BodyMotion:
     """Feet held where they rest; a body without a path has no ground to rest on."""
-    if settings.feet == "never" or not np.ptp(after.transl, axis=0).any():
+    legs = tuple(name for name, leg in LEGS.items() if joints[list(leg[:3])].all())
+    told = contact is not None or settings.feet == "always"
+    if settings.feet == "never" or not (legs and told) or not np.ptp(after.transl, axis=0).any():
         return after
+    offsets = leg_offsets() if leg_offsets else None
     rests = [] if contact is None else [contact]
     if settings.feet == "always":
         rests.append(resting(feet_places(after, offsets), after.fps).astype(float))
-    legs = tuple(name for name, leg in LEGS.items() if joints[list(leg[:3])].all())
-    if not rests or not legs:
-        return after
     return lock_feet(after, np.max(rests, axis=0), offsets=offsets, free=cleaned, legs=legs)
 
 

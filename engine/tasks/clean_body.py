@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.motion.joints import JOINTS
 from engine.tasks.evidence import has_place
-from engine.tasks.steps import OnStep, Stage
+from engine.tasks.steps import OnStep, Stage, within
 from engine.tasks.temporal import pose_variance
 from engine.tasks.wiener import Smoothed, smooth_body
 
@@ -103,14 +103,14 @@ def clean_poses(
         from engine.tasks.clean_motion import better
 
         network = load_motion_prior()
-        smoothed = smooth_body(quat, transl, fps, strength, _within(on_step, 0.6))
+        smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.6))
         stage = Stage(on_step, frames, 0.6, 0.9, "Cleaning")
         smoothed, found = better(smoothed, quat, transl, fps, strength, network, device, stage)
         contact = found.contact if has_place(quat, transl) else None
         result = _result(smoothed, used, found.quat, found.path, contact)
         variance = MOTION_SHARE * found.deviation[:, 1:22] ** 2
     else:
-        smoothed = smooth_body(quat, transl, fps, strength, _within(on_step, 0.9))
+        smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.9))
         result = _result(smoothed, used)
         variance = pose_variance(smoothed.known[:, 1:22], smoothed.left[1:22], fps)
     if poses is not None and variance.any():
@@ -118,13 +118,6 @@ def clean_poses(
         body = guide_poses(result.quat[:, 1:], variance, poses, seed, device, stage)
         result.quat[:, 1:] = body
     return result
-
-
-def _within(on_step: OnStep | None, share: float) -> OnStep | None:
-    """Someone told of a part that is the first ``share`` of the whole."""
-    if on_step is None:
-        return None
-    return lambda done, total, stage: on_step(int(share * done), total, stage)
 
 
 def _result(

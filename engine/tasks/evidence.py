@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.motion.windows import continuous, exp_around, log_around
+from engine.motion.windows import between, continuous, exp_around, log_around
 from engine.tasks.temporal import gap_seconds
 
 FPS = 30.0  # of the motion prior
@@ -88,42 +88,34 @@ def resampled(evidence: Evidence, fps: float, target: float = FPS) -> Evidence:
         return evidence
     frames = max(2, round((len(evidence) - 1) * target / fps) + 1)
     at = np.linspace(0.0, len(evidence) - 1.0, frames)
-    low = np.minimum(at.astype(int), len(evidence) - 2)
-    share = at - low
-
-    def between(curve: np.ndarray) -> np.ndarray:
-        s = share.reshape(-1, *[1] * (curve.ndim - 1))
-        return (1.0 - s) * curve[low] + s * curve[low + 1]
-
-    quat = continuous(evidence.quat)
-    turned = between(quat)
+    turned = between(continuous(evidence.quat), at)
     turned /= np.linalg.norm(turned, axis=-1, keepdims=True)
     weight = evidence.known.astype(float)
     if fps > target:
-        weights = averaged(weight, low + share, fps / target)
-        turn = averaged(evidence.turn * weight[:, :22, None], low + share, fps / target)
-        shift = averaged(evidence.shift * weight[:, 22:], low + share, fps / target)
+        weights = averaged(weight, at, fps / target)
+        turn = averaged(evidence.turn * weight[:, :22, None], at, fps / target)
+        shift = averaged(evidence.shift * weight[:, 22:], at, fps / target)
         heavy = np.maximum(weights, 1e-9)
         turn, shift = turn / heavy[:, :22, None], shift / heavy[:, 22:]
         known = weights > 0.5
         noise = evidence.noise * np.sqrt(target / fps)
     else:
         turn, shift, known, noise = (
-            between(evidence.turn),
-            between(evidence.shift),
-            between(weight) > 0.99,
+            between(evidence.turn, at),
+            between(evidence.shift, at),
+            between(weight, at) > 0.99,
             evidence.noise,
         )
     turn, shift = np.where(known[:, :22, None], turn, 0.0), np.where(known[:, 22:], shift, 0.0)
     return replace(
         evidence,
         quat=turned,
-        path=between(evidence.path),
+        path=between(evidence.path, at),
         turn=turn,
         shift=shift,
         known=known,
         noise=noise,
-        deviation=between(evidence.deviation),
+        deviation=between(evidence.deviation, at),
     )
 
 
@@ -132,10 +124,7 @@ def averaged(curve: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:
     total = np.concatenate([np.zeros((1, *curve.shape[1:])), np.cumsum(curve, axis=0)])
 
     def integral(x: np.ndarray) -> np.ndarray:
-        x = np.clip(x, 0.0, len(curve))
-        low = np.minimum(x.astype(int), len(curve) - 1)
-        s = (x - low).reshape(-1, *[1] * (curve.ndim - 1))
-        return (1.0 - s) * total[low] + s * total[low + 1]
+        return between(total, np.clip(x, 0.0, len(curve)))
 
     begin, end = np.maximum(at + 0.5 - width / 2, 0.0), np.minimum(at + 0.5 + width / 2, len(curve))
     return (integral(end) - integral(begin)) / (end - begin).reshape(-1, *[1] * (curve.ndim - 1))

@@ -20,6 +20,7 @@ from engine.motion.motion import BodyMotion, Motion
 from engine.motion.retarget import CHUNK, Alignment
 from engine.motion.rigs import RigMap
 from engine.motion.windows import log_around, mean_rotation, multiply, rotvec_to_quat, smooth_path
+from engine.tasks.confidence import runs
 from engine.tasks.leg import LEGS, Leg, dot, everywhere, length
 
 STIFFNESS = 0.04  # seconds; corrections that change in less time than this are dear
@@ -139,8 +140,7 @@ def rig_offsets(motion: Motion, rig_map: RigMap, body: BodyMotion) -> np.ndarray
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
     """Half-open runs of frames where a mask (T,) holds."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    return [(first, last + 1) for first, last in runs(mask)]
 
 
 def _rests(probability: np.ndarray, place: np.ndarray, fps: float, settings: FootLock) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.device import pick_device
 from engine.diffusion.samplers import SAMPLERS, integrate
 from engine.diffusion.schedule import uniform
-from engine.motion.windows import Windows
+from engine.motion.windows import Windows, between
 from engine.priors.motion_prior import EVENT, JOINTS, LEAST_DEVIATION, WINDOW, MotionPrior, Seen
 from engine.tasks.evidence import CHANNELS, Evidence, moved, resampled
 from engine.tasks.temporal import Advance
@@ -125,14 +125,7 @@ def _placed(
     frames = len(evidence)
     if len(step) != frames:
         at = np.linspace(0.0, len(step) - 1.0, frames)
-        low = np.minimum(at.astype(int), len(step) - 2)
-        share = at - low
-
-        def between(curve: np.ndarray) -> np.ndarray:
-            s = share.reshape(-1, *[1] * (curve.ndim - 1))
-            return (1.0 - s) * curve[low] + s * curve[low + 1]
-
-        step, damage, contact, deviation = (between(c) for c in (step, damage, contact, deviation))
+        step, damage, contact, deviation = (between(c, at) for c in (step, damage, contact, deviation))
     free = evidence.deviation > LEAST_DEVIATION
     if not evidence.placed:
         free = free & (np.arange(CHANNELS) % JOINTS > 0)

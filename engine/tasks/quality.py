@@ -12,7 +12,7 @@ from engine.motion.motion import BodyMotion
 from engine.motion.windows import continuous, rotvec_to_quat
 from engine.priors.motion_weights import load_motion_prior
 from engine.tasks.clean_motion import DAMAGED, better
-from engine.tasks.steps import OnStep, Stage
+from engine.tasks.steps import OnStep, Stage, within
 from engine.tasks.wiener import smooth_body
 
 
@@ -54,11 +54,7 @@ def quality(motion: BodyMotion, device: str = "auto", on_step: OnStep | None = N
     prior = load_motion_prior()
     quat, frames = continuous(rotvec_to_quat(motion.poses)), len(motion)
 
-    def first(done: int, total: int, stage: str) -> None:
-        if on_step:
-            on_step(done // 2, total, stage)
-
-    smoothed = smooth_body(quat, motion.transl, motion.fps, on_step=first)
+    smoothed = smooth_body(quat, motion.transl, motion.fps, on_step=within(on_step, 0.5))
     stage = Stage(on_step, frames, 0.5, 1.0, "Looking for damage")
     smoothed, found = better(smoothed, quat, motion.transl, motion.fps, 1.0, prior, device, stage)
     damage = np.where(smoothed.known[:, :22], found.damage, 1.0)

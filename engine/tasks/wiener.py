@@ -29,6 +29,7 @@ from engine.tasks.steps import OnStep, Stage
 from engine.tasks.temporal import (
     POSITION_LEVELS,
     ROTATION_LEVELS,
+    Advance,
     Gaps,
     find_gaps,
     measure_noise,
@@ -98,11 +99,15 @@ def smooth_body(
     gaps = find_gaps(
         quat[:, 1:], spectra["body"], fps, Stage(on_step, frames, 0.0, 0.6, "Finding spikes and drop-outs")
     )
-    stage = Stage(on_step, frames, 0.6, 0.75, "Measuring the noise")
-    noise, lively = measure_noise(gaps.quat, spectra["body"], fps, ROTATION_LEVELS, stage)
-    taken = scaled(noise, strength)
-    body = smooth(gaps.quat, lively, taken, fps, Stage(on_step, frames, 0.75, 0.9, "Smoothing"))
-    left = smoothed_deviation(frames, lively, taken, fps)
+    body, noise, left = _denoised(
+        gaps.quat,
+        spectra["body"],
+        ROTATION_LEVELS,
+        fps,
+        strength,
+        Stage(on_step, frames, 0.6, 0.75, "Measuring the noise"),
+        Stage(on_step, frames, 0.75, 0.9, "Smoothing"),
+    )
     stage = Stage(on_step, frames, 0.9, 1.0, "Smoothing the root")
     stage(0.0)
     root, root_gaps, root_noise, root_left = _smooth_root(quat[:, :1], spectra["root"], fps, strength)
@@ -139,10 +144,7 @@ def smooth_again(
     """
     dynamics = load_spectra()["body"]
     gaps = without(quat[:, 1:], first.gaps, rejected[:, 1:], dynamics, fps)
-    noise, lively = measure_noise(gaps.quat, dynamics, fps, ROTATION_LEVELS)
-    taken = scaled(noise, strength)
-    body = smooth(gaps.quat, lively, taken, fps)
-    left = smoothed_deviation(len(quat), lively, taken, fps)
+    body, noise, left = _denoised(gaps.quat, dynamics, ROTATION_LEVELS, fps, strength)
     return replace(
         first,
         quat=np.concatenate([first.quat[:, :1], body], axis=1),
@@ -154,6 +156,21 @@ def smooth_again(
         left=np.concatenate([first.left[:1], left, first.left[22:]]),
         gaps=gaps,
     )
+
+
+def _denoised(
+    x: np.ndarray,
+    dynamics: Dynamics,
+    levels: np.ndarray,
+    fps: float,
+    strength: float,
+    measuring: Advance | None = None,
+    smoothing: Advance | None = None,
+) -> tuple[np.ndarray, Noise, np.ndarray]:
+    """A clip (T, J, 4 or 3) without its noise, the noise, and the deviation (J,) that smoothing leaves."""
+    noise, lively = measure_noise(x, dynamics, fps, levels, measuring)
+    taken = scaled(noise, strength)
+    return smooth(x, lively, taken, fps, smoothing), noise, smoothed_deviation(len(x), lively, taken, fps)
 
 
 def _roughness(root: np.ndarray, body: np.ndarray, path: np.ndarray, fps: float) -> float:
@@ -171,10 +188,7 @@ def _smooth_root(
     """Root orientation (T, 1, 4), around a slowly moving reference: a body may turn without end."""
     reference = smooth_reference(running_median(quat, fps), fps, REFERENCE_SECONDS)
     gaps = find_gaps(multiply(conjugate(reference), quat), dynamics, fps)
-    noise, lively = measure_noise(gaps.quat, dynamics, fps, ROTATION_LEVELS)
-    taken = scaled(noise, strength)
-    smoothed = smooth(gaps.quat, lively, taken, fps)
-    left = smoothed_deviation(len(quat), lively, taken, fps)
+    smoothed, noise, left = _denoised(gaps.quat, dynamics, ROTATION_LEVELS, fps, strength)
     if smoothed is gaps.quat and gaps.known.all():
         return quat, gaps, noise, left
     return multiply(reference, smoothed), gaps, noise, left
@@ -196,10 +210,7 @@ def _smooth_path(
     known = away <= max(POP_METRES, POP_RATIO * float(np.median(away)))
     filled = bridge(transl[:, None], known[:, None])
     reference = smooth_path(filled[:, 0], fps, REFERENCE_SECONDS)[:, None]
-    noise, lively = measure_noise(filled - reference, dynamics, fps, POSITION_LEVELS)
-    taken = scaled(noise, strength)
-    smoothed = smooth(filled - reference, lively, taken, fps)
-    left = smoothed_deviation(len(transl), lively, taken, fps)
+    smoothed, noise, left = _denoised(filled - reference, dynamics, POSITION_LEVELS, fps, strength)
     if known.all() and not noise.total.any():
         return transl, known, noise, left
     return (reference + smoothed)[:, 0], known, noise, left

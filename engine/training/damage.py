@@ -14,16 +14,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
-from engine.motion.joints import JOINTS, MIRROR, PARENTS
+from engine.motion.joints import JOINTS, LIMBS, MIRROR
 from engine.motion.windows import log_around, multiply, rotvec_to_quat
 
 Rng = np.random.Generator
 
-LIMBS = tuple(
-    tuple(JOINTS.index(f"{side}_{joint}") for joint in joints)
-    for joints in (("collar", "shoulder", "elbow", "wrist"), ("hip", "knee", "ankle", "foot"))
-    for side in ("left", "right")
-)
 LEAST_DAMAGE = np.deg2rad(4.0)  # a sample nearer than this to the truth does no harm, whatever made it
 LEAST_SHIFT = 0.02  # metres, for the path
 
@@ -218,11 +213,3 @@ def damage(
         out, moved = quantised(out, moved, fps, rng)
     return Damaged(out, moved, wrong)
 
-
-def parts_below(joint: int) -> list[int]:
-    """The joint and all joints under it."""
-    below = [joint]
-    for j in range(joint + 1, len(PARENTS)):
-        if PARENTS[j] in below:
-            below.append(j)
-    return below

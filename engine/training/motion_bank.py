@@ -8,22 +8,30 @@ it was trained on.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from engine.motion.joints import JOINTS, MIRROR, PARTS
+from engine.motion.joints import JOINTS, LIMBS, MIRROR, PARTS
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
-from engine.motion.windows import continuous, exp_around, log_around, quat_to_rotvec, rotvec_to_quat
+from engine.motion.windows import (
+    between,
+    between_rotations,
+    continuous,
+    exp_around,
+    log_around,
+    quat_to_rotvec,
+    rotvec_to_quat,
+)
 from engine.priors.pose_gaussian import PoseGaussian
 from engine.tasks.completion_reference import completion_reference
 from engine.tasks.evidence import FPS, Evidence, gather
 from engine.tasks.inbetween import InbetweenSettings, inbetween
 from engine.tasks.wiener import smooth_again, smooth_body
-from engine.training.damage import LIMBS, damage
+from engine.training.damage import damage
 from engine.training.dynamics import clips_of_subjects
 
 FAMILIES = {"clean": 0.55, "between": 0.25, "missing": 0.2}
@@ -88,11 +96,8 @@ def warped(clip: Clip, speed: float) -> Clip:
     """The clip played at another speed; the path's size follows, as steps do not change."""
     frames = max(SHORTEST, round(len(clip.poses) / speed))
     at = np.linspace(0.0, len(clip.poses) - 1.0, frames)
-    low = np.minimum(at.astype(int), len(clip.poses) - 2)
-    share = (at - low)[:, None]
-    quat = continuous(rotvec_to_quat(clip.poses))
-    turned = exp_around(quat[low], share[..., None] * log_around(quat[low], quat[low + 1]))
-    path = (1.0 - share) * clip.path[low] + share * clip.path[low + 1]
+    turned = between_rotations(continuous(rotvec_to_quat(clip.poses)), at)
+    path = between(clip.path, at)
     return replace(clip, poses=quat_to_rotvec(turned), path=path)
 
 
@@ -274,18 +279,9 @@ def load_clips(folders: list[Path], share_alike: bool, subjects: float = 1.0) ->
     return [clip for clip in found if clip.subject in kept]
 
 
-FIELDS = {
-    "quat": (22, 4),
-    "path": (3,),
-    "turn": (22, 3),
-    "shift": (3,),
-    "known": (23,),
-    "deviation": (23,),
-    "true_turn": (22, 3),
-    "true_shift": (3,),
-    "damage": (22,),
-}
-"""Arrays of a bank, per frame."""
+TOLD = ("quat", "path", "turn", "shift", "known", "deviation")
+FIELDS = (*TOLD, "true_turn", "true_shift", "damage")
+"""Arrays of a bank, per frame; `TOLD` are those of the evidence."""
 
 
 @dataclass(frozen=True)
@@ -315,25 +311,24 @@ class Bank:
     def gather(cls, made: list[tuple[int, Example]]) -> Bank:
         """From examples with the index of their family."""
 
-        def stacked(name: str) -> np.ndarray:
-            parts = []
-            for _, e in made:
-                if name == "damage":
-                    parts.append(e.damage)
-                elif name.startswith("true_"):
-                    parts.append(getattr(e, name.removeprefix("true_")))
-                else:
-                    parts.append(getattr(e.evidence, name))
-            joined = np.concatenate(parts)
+        def stacked(parts: Iterable[np.ndarray]) -> np.ndarray:
+            joined = np.concatenate(list(parts))
             return joined if joined.dtype == bool else joined.astype(np.float32)
 
+        examples = [example for _, example in made]
+        arrays = {name: stacked(getattr(e.evidence, name) for e in examples) for name in TOLD}
+        arrays |= {
+            "true_turn": stacked(e.turn for e in examples),
+            "true_shift": stacked(e.shift for e in examples),
+            "damage": stacked(e.damage for e in examples),
+        }
         return cls(
-            {name: stacked(name) for name in FIELDS},
-            np.stack([e.evidence.noise for _, e in made]).astype(np.float32),
-            np.array([e.evidence.placed for _, e in made]),
+            arrays,
+            np.stack([e.evidence.noise for e in examples]).astype(np.float32),
+            np.array([e.evidence.placed for e in examples]),
             np.array([family for family, _ in made]),
-            np.cumsum([0, *(len(e.turn) for _, e in made)]),
-            np.array([e.subject for _, e in made]),
+            np.cumsum([0, *(len(e.turn) for e in examples)]),
+            np.array([e.subject for e in examples]),
         )
 
     def save(self, path: Path) -> None:

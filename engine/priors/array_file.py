@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Learned arrays on disk: safetensors in float32, written and read without torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from engine.errors import WeightsError
+
+Made = TypeVar("Made")
+
+
+def save_arrays(path: Path, schema: str, arrays: dict[str, np.ndarray], notes: dict[str, str]) -> None:
+    """Write arrays, whole or not at all; ``notes`` go into the metadata beside the schema."""
+    sibling = path.with_suffix(".partial")
+    tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    save_file(tensors, sibling, {"schema": schema, **notes})
+    os.replace(sibling, path)
+
+
+def load_arrays(
+    path: Path, schema: str, most_bytes: int, build: Callable[[dict[str, np.ndarray]], Made]
+) -> Made:
+    """What ``build`` makes of the arrays (float64) in a file; it may raise KeyError, ValueError or TypeError.
+
+    Raises:
+        WeightsError: the file is missing, damaged, too large, or holds something else.
+    """
+    if not path.is_file():
+        raise WeightsError(f"The weights file {path.name} is missing; reinstall DPoser.")
+    try:
+        if path.stat().st_size > most_bytes:
+            raise ValueError("too large")
+        with safe_open(path, framework="numpy") as file:
+            if (file.metadata() or {}).get("schema") != schema:
+                raise ValueError("another schema")
+            return build({key: file.get_tensor(key).astype(np.float64) for key in file.keys()})
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(f"The weights file {path.name} is damaged; reinstall DPoser.") from error
