@@ -28,7 +28,7 @@ BANK_FRAMES = 120_000
 BANK_SEED = 0
 USUAL = exp(-3.0)  # the noise and the deviation, radians and metres, that features take for 0
 
-NONE = Augmentation(mirror=False, warp=False, recombine=False)
+NONE = Augmentation(mirror=False, warp=False, recombine=False, misfit=False)
 
 
 class Unjudged(MotionPrior):

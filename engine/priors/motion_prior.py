@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+import roma
 import torch
 from torch import Tensor, nn
 
@@ -31,8 +32,11 @@ CONTACTS = len(FEET)
 OTHER_FOOT = (1, 0, 3, 2)  # of `FEET`, on the other side
 LEAST_DEVIATION = 1e-4  # radians, metres: below, a channel is taken as known
 LEAST_NOISE = 0.004
+LEAST_STEP = 0.0005  # radians from frame to frame; less is no movement
+VERDICT = 6.0  # logarithm of how much likelier samples are damaged that the rules left out
 WINDOW = 96  # frames, of training and use
 CLIP = 6.0  # deviations; features beyond say no more
+MOST_EVENT = 8.0  # deviations; the truth is hardly ever farther from a reference, and no estimate is
 TURN_SCALE, SHIFT_SCALE = 0.15, 0.05  # radians and metres that count as one in features
 WIDTHS = (1.0, 2.5, 6.0)  # frames, standard deviations of the Gaussians that hints are made with
 HINTS = 2 * len(WIDTHS)
@@ -45,7 +49,7 @@ class Seen(NamedTuple):
     Attributes:
         rotation: (B, W, 22, 3, 3) the reference's local rotations, root first.
         path: (B, W, 3) metres.
-        turn, shift: (B, W, 22, 3) radians and (B, W, 3) metres, measured relative to the reference.
+        turn, shift: (B, W, 22, 3) radians and (B, W, 3) metres, what was measured, from the reference; else 0.
         known: (B, W, 23) 0 or 1.
         noise: (B, 23).
         deviation: (B, W, 23).
@@ -63,10 +67,17 @@ class Seen(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What the network is told, made of `Seen`: features (B, W, FEATURES) and hints (B, W, HINTS, 69)."""
+    """What the network is told, made of `Seen`.
+
+    Attributes:
+        features: (B, W, FEATURES).
+        hints: (B, W, HINTS, 69).
+        known: (B, W, 22) 1 where rules took a joint's sample for a measurement.
+    """
 
     features: Tensor
     hints: Tensor
+    known: Tensor
 
 
 class Output(NamedTuple):
@@ -144,8 +155,19 @@ class MotionPrior(nn.Module):
             deviation.log() + 3.0,
             placed.expand(-1, frames, -1),
             2.0 * local.flatten(2) * float(self.posed),
+            self._restlessness(seen),
         ]
         return torch.cat(parts, dim=-1)
+
+    @staticmethod
+    def _restlessness(seen: Seen) -> Tensor:
+        """(B, W, 22) logarithm of each joint's measured turn since the frame before: lost limbs stand still."""
+        measured = seen.rotation @ roma.rotvec_to_rotmat(seen.turn)
+        step = torch.zeros_like(seen.turn)
+        if seen.turn.shape[1] > 1:
+            step[:, 1:] = _small_log(measured[:, :-1].mT @ measured[:, 1:])
+            step[:, 0] = step[:, 1]
+        return (step.norm(dim=-1) + LEAST_STEP).log() + 4.0
 
     def hints(self, seen: Seen) -> Tensor:
         """Where smoothing more or less than the reference would lead, in deviations, (B, W, HINTS, 69).
@@ -173,8 +195,8 @@ class MotionPrior(nn.Module):
         return (torch.stack(found, dim=2) / deviation[:, :, None]).clamp(-CLIP, CLIP)
 
     def told(self, seen: Seen) -> Told:
-        """Features and hints."""
-        return Told(self.features(seen), self.hints(seen))
+        """Features, hints and the rules' verdict."""
+        return Told(self.features(seen), self.hints(seen), seen.known[..., :JOINTS])
 
     def forward(self, told: Told, x_t: Tensor, t: Tensor) -> Output:
         """From what was seen, diffused events (B, W, 69) and times (B,) or (1,); where x_t is 0 at t_max: the mean."""
@@ -186,7 +208,9 @@ class MotionPrior(nn.Module):
         # Karras et al. 2022, eq. 7, for events of unit variance: the network sees and says numbers of unit size.
         total = alpha**2 + sigma**2
         event = alpha / total * x_t + sigma / total.sqrt() * change
-        return Output(event, quality, contact, spread.clamp(-3.0, 3.0))
+        # The network has only to say where the rules are wrong.
+        quality = quality + VERDICT * (1.0 - told.known)
+        return Output(event.clamp(-MOST_EVENT, MOST_EVENT), quality, contact, spread.clamp(-3.0, 3.0))
 
     def mean(self, told: Told) -> Output:
         """The mean of all motions that agree with what was seen, in one evaluation."""
@@ -211,7 +235,7 @@ class MotionPrior(nn.Module):
         return denoise
 
 
-FEATURES = 63 + 10 + 8 + EVENT + EVENT + CHANNELS + CHANNELS + CHANNELS + 1 + 63
+FEATURES = 63 + 10 + 8 + EVENT + EVENT + CHANNELS + CHANNELS + CHANNELS + 1 + 63 + JOINTS
 
 
 def mirrored(seen: Seen) -> Seen:

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.motion.joints import JOINTS
 from engine.tasks.evidence import has_place
+from engine.tasks.mixed_up import Mended, mended
 from engine.tasks.steps import OnStep, Stage, within
 from engine.tasks.temporal import pose_variance
 from engine.tasks.wiener import Smoothed, smooth_body
@@ -36,6 +37,7 @@ class BodyEstimate:
         correlated: whether it was found to be correlated in time.
         spikes, dropouts: (T, 22) bool, samples that were left out.
         device: where the networks ran.
+        mixed_up: limbs that were taken for each other or bent backwards, and were sorted out.
         contact: (T, 4) probability that ankles and balls of the feet rest; None without the motion prior or a path.
     """
 
@@ -46,6 +48,7 @@ class BodyEstimate:
     spikes: np.ndarray
     dropouts: np.ndarray
     device: str
+    mixed_up: Mended
     contact: np.ndarray | None = None
 
     def figures(self) -> dict:
@@ -58,6 +61,7 @@ class BodyEstimate:
             "rejected": round(float((self.spikes | self.dropouts).mean()), 5),
             "spikes": int(self.spikes.sum()),
             "dropouts": int(self.dropouts.sum()),
+            "mixed_up": self.mixed_up.figures(),
             "device": self.device,
         }
 
@@ -88,9 +92,10 @@ def clean_poses(
     Raises:
         WeightsError, DeviceError: the prior cannot be had.
     """
-    frames = len(quat)
+    frames, mixed_up = len(quat), mended(quat, fps)
+    quat = mixed_up.quat
     if prior == "none":
-        return _result(smooth_body(quat, transl, fps, strength, on_step), "cpu")
+        return _result(mixed_up, smooth_body(quat, transl, fps, strength, on_step), "cpu")
     from engine.device import pick_device
     from engine.priors.motion_weights import load_motion_prior
     from engine.priors.weights import load_pose_prior
@@ -107,11 +112,11 @@ def clean_poses(
         stage = Stage(on_step, frames, 0.6, 0.9, "Cleaning")
         smoothed, found = better(smoothed, quat, transl, fps, strength, network, device, stage)
         contact = found.contact if has_place(quat, transl) else None
-        result = _result(smoothed, used, found.quat, found.path, contact)
+        result = _result(mixed_up, smoothed, used, found.quat, found.path, contact)
         variance = MOTION_SHARE * found.deviation[:, 1:22] ** 2
     else:
         smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.9))
-        result = _result(smoothed, used)
+        result = _result(mixed_up, smoothed, used)
         variance = pose_variance(smoothed.known[:, 1:22], smoothed.left[1:22], fps)
     if poses is not None and variance.any():
         stage = Stage(on_step, frames, 0.9, 1.0, "Checking poses")
@@ -121,6 +126,7 @@ def clean_poses(
 
 
 def _result(
+    mixed_up: Mended,
     smoothed: Smoothed,
     device: str,
     quat: np.ndarray | None = None,
@@ -135,5 +141,6 @@ def _result(
         smoothed.spikes,
         smoothed.dropouts,
         device,
+        mixed_up,
         contact,
     )

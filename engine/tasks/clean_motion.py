@@ -12,6 +12,7 @@ from engine.motion.joints import JOINTS
 from engine.motion.windows import exp_around, log_around
 from engine.priors.motion_prior import MotionPrior
 from engine.priors.pose_gaussian import PoseGaussian
+from engine.tasks.anatomy import bent_backwards
 from engine.tasks.completion_reference import completion_reference
 from engine.tasks.evidence import Evidence, gather, has_place
 from engine.tasks.motion_estimate import MotionEstimate, estimate_motion
@@ -24,6 +25,7 @@ BIAS = 0.6  # error of the prior that does not change, against what smoothing le
 ENDS = tuple(JOINTS.index(j) for j in ("left_foot", "right_foot", "head", "left_wrist", "right_wrist"))
 """Joints whose rotation moves no other: the prior learned little of them and takes quick hands for noise."""
 LEAST_HEARD = 0.1  # share of known samples under which a slow mean says little
+SPARED = 0.2  # probability up to which a measurement that the rules left out is taken back
 LOST = 0.8  # share of a joint's frames from which it counts as never measured: the rest is not to be trusted either
 
 
@@ -69,7 +71,7 @@ def better(
 ) -> tuple[Smoothed, MotionEstimate]:
     """What the motion prior makes of a smoothed body.
 
-    It is asked twice: first which measurements are damaged, then for the motion without those.
+    It is asked twice: first which measurements are damaged, then for the motion with the others.
 
     Args:
         smoothed: as `smooth_body` made it of ``quat`` (T, 22, 4) and ``transl`` (T, 3).
@@ -84,7 +86,9 @@ def better(
     placed = has_place(quat, transl)
 
     def evidence(of: Smoothed) -> Evidence:
-        told = gather(of.quat, of.transl, quat, transl, of.known, of.noise, of.left, fps, placed)
+        told = gather(
+            of.quat, of.transl, quat, transl, of.known, of.noise, of.left, fps, placed, np.ones_like(of.known)
+        )
         return replace(told, noise=strength * of.noise)
 
     def guessed(told: Evidence, lost: np.ndarray) -> Evidence:
@@ -104,12 +108,14 @@ def better(
         return (lambda share: advance(first + 0.5 * share)) if advance else None
 
     found = estimate_motion(evidence(smoothed), fps, prior, device, half(0.0))
-    rejected = (found.damage > DAMAGED) & smoothed.known[:, :22]
-    rejected[:, 0] = False
-    if not rejected.any():
+    # The rules propose, the prior disposes: what they took for damage may be a punch, what they missed may be damage.
+    damaged = found.damage > np.where(smoothed.known[:, :22], DAMAGED, SPARED)
+    damaged[:, 0] = ~smoothed.known[:, 0]
+    damaged |= bent_backwards(quat)
+    if (damaged == ~smoothed.known[:, :22]).all():
         return smoothed, steadied(found, quat, smoothed, fps)
-    smoothed = smooth_again(smoothed, quat, rejected, fps, strength)
-    told, lost = evidence(smoothed), rejected.mean(axis=0) > LOST
+    smoothed = smooth_again(smoothed, quat, damaged, fps, strength)
+    told, lost = evidence(smoothed), damaged.mean(axis=0) > LOST
     if lost.any():
         told = guessed(told, lost)
         smoothed = replace(smoothed, known=told.known)

@@ -35,7 +35,8 @@ class Evidence:
     Attributes:
         quat: (T, 22, 4) unit quaternions WXYZ of the reference; index 0 is the root.
         path: (T, 3) metres.
-        turn: (T, 22, 3) log-rotation in radians from the reference to what was measured; 0 where unknown.
+        turn: (T, 22, 3) log-rotation in radians from the reference to what was measured, be it a measurement or
+            not; 0 where nothing was.
         shift: (T, 3) metres, the same of the path.
         known: (T, 23) bool, what is a measurement.
         noise: (23,) standard deviation per axis of the measurements, radians and metres.
@@ -75,10 +76,16 @@ def gather(
     left: np.ndarray,
     fps: float,
     placed: bool = True,
+    measured: np.ndarray | None = None,
 ) -> Evidence:
-    """Evidence from a reference (T, 22, 4) and (T, 3), what was measured, and what of it is ``known`` (T, 23)."""
-    turn = np.where(known[:, :22, None], log_around(quat, measured_quat), 0.0)
-    shift = np.where(known[:, 22:], measured_path - path, 0.0)
+    """Evidence from a reference (T, 22, 4) and (T, 3), what was measured, and what of it is ``known`` (T, 23).
+
+    Where something was ``measured`` (T, 23) that is not known to be right, it is told all the same, for the prior to
+    judge; by default nothing else was.
+    """
+    told = known if measured is None else measured
+    turn = np.where(told[:, :22, None], log_around(quat, measured_quat), 0.0)
+    shift = np.where(told[:, 22:], measured_path - path, 0.0)
     return Evidence(quat, path, turn, shift, known, noise, deviation(known, left, fps), placed)
 
 
@@ -92,12 +99,14 @@ def resampled(evidence: Evidence, fps: float, target: float = FPS) -> Evidence:
     turned /= np.linalg.norm(turned, axis=-1, keepdims=True)
     weight = evidence.known.astype(float)
     if fps > target:
-        weights = averaged(weight, at, fps / target)
-        turn = averaged(evidence.turn * weight[:, :22, None], at, fps / target)
-        shift = averaged(evidence.shift * weight[:, 22:], at, fps / target)
-        heavy = np.maximum(weights, 1e-9)
-        turn, shift = turn / heavy[:, :22, None], shift / heavy[:, 22:]
-        known = weights > 0.5
+        known = averaged(weight, at, fps / target) > 0.5
+        # What is known is averaged over what is, what is not over all that was measured.
+        turn, shift = averaged(evidence.turn, at, fps / target), averaged(evidence.shift, at, fps / target)
+        heavy = np.maximum(averaged(weight, at, fps / target), 1e-9)
+        own = averaged(evidence.turn * weight[:, :22, None], at, fps / target) / heavy[:, :22, None]
+        turn = np.where(known[:, :22, None], own, turn)
+        own = averaged(evidence.shift * weight[:, 22:], at, fps / target) / heavy[:, 22:]
+        shift = np.where(known[:, 22:], own, shift)
         noise = evidence.noise * np.sqrt(target / fps)
     else:
         turn, shift, known, noise = (
@@ -106,7 +115,6 @@ def resampled(evidence: Evidence, fps: float, target: float = FPS) -> Evidence:
             between(weight, at) > 0.99,
             evidence.noise,
         )
-    turn, shift = np.where(known[:, :22, None], turn, 0.0), np.where(known[:, 22:], shift, 0.0)
     return replace(
         evidence,
         quat=turned,

@@ -12,8 +12,11 @@ from engine.motion.motion import BodyMotion
 from engine.motion.windows import continuous, rotvec_to_quat
 from engine.priors.motion_weights import load_motion_prior
 from engine.tasks.clean_motion import DAMAGED, better
+from engine.tasks.mixed_up import mended
 from engine.tasks.steps import OnStep, Stage, within
 from engine.tasks.wiener import smooth_body
+
+LEFT_OUT = DAMAGED + 1e-6
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Quality:
     """The quality of a capture.
 
     Attributes:
-        damage: (T, 22) probability that a joint's sample is no measurement; 1 where a rule says so already.
+        damage: (T, 22) probability that a joint's sample is no measurement, above `DAMAGED` where Clean Motion leaves
+            it out.
         noise: (22,) standard deviation per axis of the noise on the others, radians.
     """
 
@@ -54,8 +58,11 @@ def quality(motion: BodyMotion, device: str = "auto", on_step: OnStep | None = N
     prior = load_motion_prior()
     quat, frames = continuous(rotvec_to_quat(motion.poses)), len(motion)
 
+    mixed_up = mended(quat, motion.fps)
+    quat = mixed_up.quat
     smoothed = smooth_body(quat, motion.transl, motion.fps, on_step=within(on_step, 0.5))
     stage = Stage(on_step, frames, 0.5, 1.0, "Looking for damage")
     smoothed, found = better(smoothed, quat, motion.transl, motion.fps, 1.0, prior, device, stage)
-    damage = np.where(smoothed.known[:, :22], found.damage, 1.0)
+    damage = np.where(smoothed.known[:, :22], np.minimum(found.damage, DAMAGED), np.maximum(found.damage, LEFT_OUT))
+    damage[mixed_up.wrong] = 1.0
     return Quality(damage, smoothed.noise[:22])

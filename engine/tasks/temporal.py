@@ -152,12 +152,13 @@ def _find_gaps(quat: np.ndarray, dynamics: Dynamics, fps: float) -> Gaps:
     return Gaps(known, spikes & ~known, lost & ~known, fill_gaps(quat, known, dynamics, fps))
 
 
-def without(quat: np.ndarray, gaps: Gaps, rejected: np.ndarray, dynamics: Dynamics, fps: float) -> Gaps:
-    """The gaps of a clip (T, J, 4) with samples ``rejected`` (T, J) taken out as well."""
-    known = _known(~gaps.known | rejected)
+def regapped(quat: np.ndarray, gaps: Gaps, damaged: np.ndarray, dynamics: Dynamics, fps: float) -> Gaps:
+    """The gaps of a clip (T, J, 4) when the samples ``damaged`` (T, J) are its gaps, whatever was found before."""
+    known = _known(damaged)
     if (known == gaps.known).all():
         return gaps
-    return Gaps(known, gaps.spikes & ~known, ~known & ~gaps.spikes, fill_gaps(quat, known, dynamics, fps))
+    spikes = gaps.spikes & ~known
+    return Gaps(known, spikes, ~known & ~spikes, fill_gaps(quat, known, dynamics, fps))
 
 
 def _known(rejected: np.ndarray) -> np.ndarray:

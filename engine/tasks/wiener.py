@@ -33,9 +33,9 @@ from engine.tasks.temporal import (
     Gaps,
     find_gaps,
     measure_noise,
+    regapped,
     smooth,
     smoothed_deviation,
-    without,
 )
 
 REFERENCE_SECONDS = 0.5  # as the spectra of root and pelvis were learned
@@ -136,14 +136,14 @@ def smooth_body(
 
 
 def smooth_again(
-    first: Smoothed, quat: np.ndarray, rejected: np.ndarray, fps: float, strength: float = 1.0
+    first: Smoothed, quat: np.ndarray, damaged: np.ndarray, fps: float, strength: float = 1.0
 ) -> Smoothed:
-    """The body smoothed once more without samples ``rejected`` (T, 22) that were found to be no measurements.
+    """The body smoothed once more when samples ``damaged`` (T, 22) and no others are known to be no measurements.
 
     Root and path stay as they were.
     """
     dynamics = load_spectra()["body"]
-    gaps = without(quat[:, 1:], first.gaps, rejected[:, 1:], dynamics, fps)
+    gaps = regapped(quat[:, 1:], first.gaps, damaged[:, 1:], dynamics, fps)
     body, noise, left = _denoised(gaps.quat, dynamics, ROTATION_LEVELS, fps, strength)
     return replace(
         first,

@@ -30,6 +30,7 @@ from engine.priors.motion_prior import (
     FEET,
     JOINTS,
     LEAST_DEVIATION,
+    MOST_EVENT,
     OUTPUTS,
     WINDOW,
     MotionPrior,
@@ -44,14 +45,14 @@ from engine.training.motion_bank import FAMILIES, Augmentation, Bank, build, bui
 LENGTHS = {WINDOW: 0.7, WINDOW // 2: 0.2, WINDOW // 4: 0.1}
 """Frames of a batch's windows, and how often: clips may be short."""
 MEAN_SHARE = 0.7  # of a batch is trained where the state says nothing; the rest at all times
-MOST_EVENT = 8.0
 LEAST_EVENT = 0.05  # mean square in deviations, under which a reference is as good as can be
-QUALITY_WEIGHT, CONTACT_WEIGHT, SPREAD_WEIGHT = 0.2, 0.1, 0.02
-COOL_DOWN = 0.35  # of the iterations, over which the learning rate falls
+QUALITY_WEIGHT, CONTACT_WEIGHT, SPREAD_WEIGHT = 1.0, 0.1, 0.02
+COOL_DOWN = 0.9  # of the iterations, over which the learning rate falls
 LEAST_RATE = 0.02
 MATRIX_RATE = 3.0  # learning rate of the blocks' matrices under Muon, against the others' under Adam
 FPS = 30.0
 VALIDATION_FRAMES, VALIDATION_SEED = 40_000, 10_000
+LEAST_LEVER = 0.1  # metres: hands, toes and heads have a length, though no joint at their end
 ROOT_LEVER, PATH_LEVER = 0.3, 0.5  # metres per radian, and per metre
 
 
@@ -62,7 +63,7 @@ class Batch(NamedTuple):
         seen: what the prior is told.
         event: (B, W, 69) the truth in deviations; path in the root's axes.
         free: (B, W, 23) 1 where there is something to find.
-        damage: (B, W, 22); judged: (B, W, 22) 1 where it is learned from.
+        damage: (B, W, 22); judged: (B, W, 22) 1 where it is learned from, known or not.
         contact: (B, W, 4).
         family: (B,).
     """
@@ -74,6 +75,10 @@ class Batch(NamedTuple):
     judged: Tensor
     contact: Tensor
     family: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(Seen(*(part.to(device) for part in self.seen)), *(part.to(device) for part in self[1:]))
 
 
 def levers() -> Tensor:
@@ -94,7 +99,7 @@ def levers() -> Tensor:
         lever[j] = (joints[below] - joints[j]).norm(dim=1).square().sum().div(JOINTS).sqrt()
     # The whole body hangs on root and path, but few tasks are about them.
     lever[0], lever[JOINTS] = ROOT_LEVER, PATH_LEVER
-    return lever.clamp_min(0.02)
+    return lever.clamp_min(LEAST_LEVER)
 
 
 class Windows:
@@ -135,7 +140,7 @@ class Windows:
         free = (a["deviation"] > LEAST_DEVIATION).float()
         free[:, :, [0, JOINTS]] *= placed[:, None, None]
         family = torch.from_numpy(bank.family[which])
-        judged = a["known"][..., :JOINTS].float() * (family == 0).float()[:, None, None]
+        judged = (family == 0).float()[:, None, None].expand(-1, length, JOINTS)
         return Batch(
             seen,
             event.clamp(-MOST_EVENT, MOST_EVENT),
@@ -176,7 +181,9 @@ def loss_of(
     alpha, sigma = (c.reshape(-1, 1, 1) for c in prior.sde.marginal(t))
     blind = (t >= prior.sde.t_max).reshape(-1, 1, 1)
     x_t = torch.where(blind, 0.0, alpha * batch.event + sigma * z)
-    out = prior(prior.told(batch.seen), x_t, t)
+    with torch.autocast(x_t.device.type, enabled=False):  # small angles between rotations drown in half precision
+        told = prior.told(batch.seen)
+    out = prior(told, x_t, t)
     miss = (out.event - batch.event).unflatten(-1, (-1, 3)).square().mean(dim=-1)
     size = batch.event.unflatten(-1, (-1, 3)).square().mean(dim=-1)
     scale = (alpha**2 + sigma**2) / sigma**2
@@ -264,9 +271,9 @@ def prepare_banks(args: argparse.Namespace) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     clips = load_clips(args.data, args.share_alike, args.subjects)
     gaussian = PoseGaussian.load()
-    varied = Augmentation(**{name: name in args.augmentation for name in ("mirror", "warp", "recombine")})
+    varied = Augmentation(**{name: name in args.augmentation for name in ("mirror", "warp", "recombine", "misfit")})
     if not (held_out := folder / "val_000.npz").exists():
-        plain = Augmentation(mirror=False, warp=False, recombine=False)
+        plain = Augmentation(mirror=False, warp=False, recombine=False, misfit=False)
         build(held_out, load_clips(args.val, False), gaussian, VALIDATION_FRAMES, VALIDATION_SEED, plain)
     build_all(folder, clips, gaussian, 1, args.seed, varied)
     rest = (folder, clips, gaussian, args.bank_frames, args.seed, varied)
@@ -327,13 +334,13 @@ def train_motion(
             for one, factor in ((optimiser, 1.0), (matrices, MATRIX_RATE)):
                 for group in one.param_groups:
                     group["lr"] = factor * rate
-            batch = draw(list(banks.values()), args.batch, rng)
+            batch = draw(list(banks.values()), args.batch, rng).to(device)
             count, length = batch.event.shape[:2]
             t = torch.rand(count, generator=generator) * (prior.sde.t_max - prior.sde.t_min) + prior.sde.t_min
             t = torch.where(torch.rand(count, generator=generator) < MEAN_SHARE, prior.sde.t_max, t)
             z = torch.randn(count, length, EVENT, generator=generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss, parts = loss_of(prior, batch, t, z, lever)
+                loss, parts = loss_of(prior, batch, t.to(device), z.to(device), lever)
             prior.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0, error_if_nonfinite=True)
@@ -341,6 +348,8 @@ def train_motion(
             matrices.step()
             averaged.update_parameters(prior)
             for name, value in parts.items():
+                if value != value:  # a batch in which no item has a state, or all have
+                    continue
                 running[name] = running.get(name, value) + (value - running.get(name, value)) / min(
                     iteration, 100
                 )

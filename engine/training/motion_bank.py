@@ -23,6 +23,7 @@ from engine.motion.windows import (
     continuous,
     exp_around,
     log_around,
+    multiply,
     quat_to_rotvec,
     rotvec_to_quat,
 )
@@ -42,6 +43,9 @@ WARP = 0.25  # of the logarithm of the speed, at most
 RECOMBINED = 0.15
 UNPLACED = 0.4  # of the examples have root and path taken out, as evaluations and some files do
 FOUND = 0.6  # of the damaged examples have been through the prior once: most of the damage is known
+MISFIT_DEGREES = (1.0, 8.0)
+ENDS = tuple(JOINTS.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot", "wrist"))
+END_MISFIT = 2.0
 UPPER = tuple(
     JOINTS.index(j)
     for j in JOINTS
@@ -84,6 +88,7 @@ class Augmentation:
     mirror: bool = True
     warp: bool = True
     recombine: bool = True
+    misfit: bool = True
 
 
 def mirrored(clip: Clip) -> Clip:
@@ -107,6 +112,19 @@ def recombined(clip: Clip, other: Clip) -> Clip:
     poses = clip.poses[:frames].copy()
     poses[:, UPPER] = other.poses[:frames][:, UPPER]
     return replace(clip, poses=poses, path=clip.path[:frames])
+
+
+def misfitted(clip: Clip, rng: np.random.Generator) -> Clip:
+    """The clip as another rig or another suit's calibration shows it: every joint off by a rotation of its own.
+
+    Rest poses differ from rig to rig, most at hands and feet; what is learned must not hang on them.
+    """
+    degrees = np.exp(rng.uniform(np.log(MISFIT_DEGREES[0]), np.log(MISFIT_DEGREES[1])))
+    size = np.deg2rad(degrees) * np.where(np.isin(np.arange(len(JOINTS)), ENDS), END_MISFIT, 1.0)
+    size[0] = 0.0
+    left, right = (rotvec_to_quat(size[:, None] * rng.normal(size=(len(JOINTS), 3))) for _ in range(2))
+    quat = multiply(multiply(left, rotvec_to_quat(clip.poses)), right)
+    return replace(clip, poses=quat_to_rotvec(quat))
 
 
 def energy(clip: Clip) -> float:
@@ -150,6 +168,8 @@ def examples(
             clip = warped(clip, float(np.exp(rng.uniform(-WARP, WARP))))
         if augmentation.mirror and rng.random() < 0.5:
             clip = mirrored(clip)
+        if augmentation.misfit and rng.random() < 0.5:
+            clip = misfitted(clip, rng)
         if len(clip.poses) >= SHORTEST:
             family = int(rng.choice(len(names), p=chances))
             yield family, example(clip, names[family], gaussian, rng)
@@ -183,6 +203,7 @@ def example(clip: Clip, family: str, gaussian: PoseGaussian, rng: np.random.Gene
             smooth.left,
             FPS,
             placed,
+            np.ones_like(smooth.known),
         )
         wrong = faulty.damage[:, :22].copy()
         wrong[:, 0] &= placed

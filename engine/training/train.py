@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-AUGMENTATIONS = ("mirror", "warp", "recombine")
+AUGMENTATIONS = ("mirror", "warp", "recombine", "misfit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,12 +15,13 @@ from engine.evaluation.motion_clips import FPS, MotionClip, minutes, motion_clip
 from engine.evaluation.tables.table import Context, Table
 from engine.motion import bvh
 from engine.motion.joints import JOINTS
+from engine.motion.motion import BodyMotion
 from engine.motion.retarget import to_body
 from engine.motion.rigs import find_map
-from engine.motion.windows import continuous, log_around, rotvec_to_quat
-from engine.priors.motion_prior import MotionPrior
-from engine.priors.motion_weights import load_motion_prior
-from engine.tasks.clean_motion import DAMAGED, better
+from engine.motion.tpose import OFFSETS
+from engine.motion.windows import continuous, log_around, quat_to_rotvec, rotvec_to_quat
+from engine.tasks.clean_motion import DAMAGED, SPARED
+from engine.tasks.quality import quality
 from engine.tasks.wiener import smooth_body
 from engine.training.damage import LEAST_DAMAGE, dropped_frames, losses, spikes, swaps
 
@@ -62,16 +63,12 @@ class Counts(NamedTuple):
         return Counts(self.right + other.right, self.wrong + other.wrong, self.missed + other.missed)
 
 
-def flags(quat: np.ndarray, path: np.ndarray, fps: float, prior: MotionPrior, device: str) -> Flags:
-    """What rules, and rules with the prior, call damaged in rotations (T, 22, 4) along a path (T, 3).
-
-    A joint that is flagged in all its frames counts as flagged, though cleaning takes it as it is.
-    """
+def flags(quat: np.ndarray, path: np.ndarray, fps: float, device: str) -> Flags:
+    """What rules alone, and ``score``, call damaged in rotations (T, 22, 4) along a path (T, 3)."""
     start = continuous(quat)
-    smoothed = smooth_body(start, path, fps)
-    ruled = ~smoothed.known[:, 1:22]
-    judged, found = better(smoothed, start, path, fps, 1.0, prior, device)
-    return {RULES: ruled, PRIOR: ruled | ~judged.known[:, 1:22] | (found.damage[:, 1:] > DAMAGED)}
+    ruled = ~smooth_body(start, path, fps).known[:, 1:22]
+    judged = quality(BodyMotion(quat_to_rotvec(start), path, fps, OFFSETS), device)
+    return {RULES: ruled, PRIOR: judged.damaged[:, 1:]}
 
 
 def counted(flagged: np.ndarray, away: np.ndarray) -> Counts:
@@ -101,10 +98,9 @@ def simulated(
 
 def damage(context: Context) -> Table:
     """Precision, recall and F1 of damage, false alarms on captures, and a capture with a real defect."""
-    prior = load_motion_prior()
 
     def flag(quat: np.ndarray, path: np.ndarray, fps: float) -> Flags:
-        return flags(quat, path, fps, prior, context.device)
+        return flags(quat, path, fps, context.device)
 
     rows: dict[str, dict[str, list[float]]] = {}
     clips = motion_clips(context.data / "test", SHORTEST, every=context.scale)
@@ -135,7 +131,8 @@ def damage(context: Context) -> Table:
         f" of the 21 body joints is damaged where it is more than {np.rad2deg(LEAST_DAMAGE):.0f} degrees off, and "
         "where a fault moved it by less it counts neither way. 2° noise: white, per axis, over the damage. Precision, "
         "recall and F1 of all joint-frames together; spread over seeds. Rules: what the smoother rejects; with the "
-        f"motion prior: also what that finds with a probability over {DAMAGED:g}. Flagged per 1000: joint-frames of "
+        f"motion prior: what it calls damaged with a probability over {DAMAGED:g}, of what the rules rejected over "
+        f"{SPARED:g}, and elbows and knees that bend backwards. Flagged per 1000: joint-frames of "
         f"captures as they are. {DEFECT} (120 fps) has its elbows bent backwards in every frame; "
         f"{' and '.join(HEALTHY)} are sound clips of the same subject.",
         COLUMNS,

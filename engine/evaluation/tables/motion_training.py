@@ -37,6 +37,7 @@ VARIANTS: dict[str, MotionVariant] = {
     "without mirroring": MotionVariant(augmentation=Augmentation(mirror=False)),
     "without time warp": MotionVariant(augmentation=Augmentation(warp=False)),
     "without recombination": MotionVariant(augmentation=Augmentation(recombine=False)),
+    "without misfit": MotionVariant(augmentation=Augmentation(misfit=False)),
     "25 % of the subjects": MotionVariant(subjects=0.25),
     "50 % of the subjects": MotionVariant(subjects=0.5),
     "without train_more (HDM05 and others)": MotionVariant(folders=("train",)),
@@ -116,9 +117,9 @@ def motion_training(context: Context) -> Table:
         "cleaned by the motion prior alone, without the pose prior. Reference: what every row starts from, without a "
         "network: on the test clips the Wiener smoother. Without quality: what is known, its noise and its deviation "
         "are hidden. Per frame only: every frame is a window of its own. Augmentations: mirroring, time warp, "
-        "recombination of upper and lower bodies; heading needs none, the prior does not see it. Subjects and minutes: "
-        "of the clips before augmentation. Spread over seeds, of training and of the faults; the examples trained on "
-        "are the same.",
+        "recombination of upper and lower bodies, misfit (every joint off by a constant rotation of its own); heading "
+        "needs none, the prior does not see it. Subjects and minutes: of the clips before augmentation. Spread over "
+        "seeds, of training and of the faults; the examples trained on are the same.",
         COLUMNS,
         rows,
         notes=NOTES,
