@@ -52,6 +52,8 @@ def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     rejected = report.get("rejected")
     if rejected is not None:
         found.append(("Rejected", f"{100 * rejected:.1f} %"))
+    if mixed_up := report.get("mixed_up"):
+        found.append(("Sorted out", "1 joint" if len(mixed_up) == 1 else f"{len(mixed_up)} joints"))
     if "seconds" in report:
         found.append(("Time", f"{report['seconds']:.1f} s"))
     return tuple(found)

@@ -202,7 +202,10 @@ def _clean_clip(
         raise FileError(f"The folder {clip.target.parent} cannot be created ({error.strerror}).") from error
     files.write(clip.target, content, result.motion)
     seconds = max(time.monotonic() - begin, 1e-3)
-    print(f"{label}: {frames} frames in {seconds:.1f} s ({frames / seconds:.0f} frames/s)", file=sys.stderr)
+    said = f"{label}: {frames} frames in {seconds:.1f} s ({frames / seconds:.0f} frames/s)"
+    if mixed_up := result.report.get("mixed_up"):
+        said += f"; were mixed up and are sorted out: {', '.join(mixed_up)}"
+    print(said, file=sys.stderr)
     return {"frames": frames, "report": result.report}
 
 

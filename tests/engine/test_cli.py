@@ -163,6 +163,18 @@ def test_amass(clean: Cleaning, tmp_path: Path) -> None:
         assert cleaned["gender"] == "neutral"
 
 
+def test_it_says_which_joints_were_mixed_up(clean: Cleaning, tmp_path: Path) -> None:
+    """Both elbows bend backwards by up to 100 degrees."""
+    poses = np.zeros((40, 156))
+    bend = np.deg2rad(70.0 + 30.0 * np.sin(np.arange(40) / 6.0))
+    poses[:, 3 * 18 + 1], poses[:, 3 * 19 + 1] = bend, -bend
+    np.savez(tmp_path / "a.npz", poses=poses, trans=np.zeros((40, 3)), mocap_framerate=np.array(30.0))
+    code, said = clean(tmp_path / "a.npz", tmp_path / "b.npz", "--method", "wiener")
+    assert code == 0 and "sorted out: left_elbow, right_elbow" in said, said
+    with np.load(tmp_path / "b.npz") as cleaned:
+        assert (cleaned["poses"][:, 3 * 18 + 1] < 0).all() and (cleaned["poses"][:, 3 * 19 + 1] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("source", "target", "sentence"),
     [
