@@ -23,7 +23,7 @@ from engine.training.motion_bank import Augmentation, Clip, build, load_clips
 FOLDER = Path("runs/motion_variants")
 HIDDEN, DROPOUT, BATCH = 96, 0.05, 1536
 LEARNING_RATE, WARM_UP, EMA = 1e-3, 50, 0.99
-ITERATIONS = 600
+ITERATIONS = 800
 BANK_FRAMES = 120_000
 BANK_SEED = 0
 USUAL = exp(-3.0)  # the noise and the deviation, radians and metres, that features take for 0

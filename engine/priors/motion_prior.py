@@ -40,7 +40,7 @@ MOST_EVENT = 8.0  # deviations; the truth is hardly ever farther from a referenc
 TURN_SCALE, SHIFT_SCALE = 0.15, 0.05  # radians and metres that count as one in features
 WIDTHS = (1.0, 2.5, 6.0)  # frames, standard deviations of the Gaussians that hints are made with
 HINTS = 2 * len(WIDTHS)
-OUTPUTS = EVENT + HINTS * EVENT + JOINTS + CONTACTS + CHANNELS
+OUTPUTS = EVENT + (HINTS + len(WIDTHS)) * EVENT + JOINTS + CONTACTS + CHANNELS
 
 
 class Seen(NamedTuple):
@@ -194,6 +194,13 @@ class MotionPrior(nn.Module):
             found += [less, more]
         return (torch.stack(found, dim=2) / deviation[:, :, None]).clamp(-CLIP, CLIP)
 
+    @staticmethod
+    def _calmer(x_t: Tensor) -> Tensor:
+        """What averages of a state (B, W, 69) over time differ from it by, (B, W, WIDTHS, 69)."""
+        frames = x_t.shape[1]
+        widths = [torch.einsum("st,btc->bsc", _gaussian(frames, w, x_t.device), x_t) - x_t for w in WIDTHS]
+        return torch.stack(widths, dim=2)
+
     def told(self, seen: Seen) -> Told:
         """Features, hints and the rules' verdict."""
         return Told(self.features(seen), self.hints(seen), seen.known[..., :JOINTS])
@@ -201,12 +208,15 @@ class MotionPrior(nn.Module):
     def forward(self, told: Told, x_t: Tensor, t: Tensor) -> Output:
         """From what was seen, diffused events (B, W, 69) and times (B,) or (1,); where x_t is 0 at t_max: the mean."""
         raw = self.network(torch.cat([told.features, x_t], dim=-1), t).float()
-        sizes = [EVENT, HINTS * EVENT, JOINTS, CONTACTS, CHANNELS]
-        change, belief, quality, contact, spread = raw.split(sizes, dim=-1)
-        change = change + (belief.unflatten(-1, (HINTS, EVENT)) * told.hints).sum(dim=2)
+        sizes = [EVENT, HINTS * EVENT, len(WIDTHS) * EVENT, JOINTS, CONTACTS, CHANNELS]
+        change, belief, smoothing, quality, contact, spread = raw.split(sizes, dim=-1)
         alpha, sigma = (c.reshape(-1, 1, 1) for c in self.sde.marginal(t))
         # Karras et al. 2022, eq. 7, for events of unit variance: the network sees and says numbers of unit size.
         total = alpha**2 + sigma**2
+        change = change + (belief.unflatten(-1, (HINTS, EVENT)) * told.hints).sum(dim=2)
+        # The state's noise is white in time and motion is not: here too the network only says how much to smooth.
+        calm = (smoothing.unflatten(-1, (len(WIDTHS), EVENT)) * self._calmer(x_t)).sum(dim=2)
+        change = change + alpha / total.sqrt() * calm
         event = alpha / total * x_t + sigma / total.sqrt() * change
         # The network has only to say where the rules are wrong.
         quality = quality + VERDICT * (1.0 - told.known)

@@ -20,6 +20,7 @@ LEAST_GAIN = float(np.deg2rad(20.0))
 1,300 real clips shows."""
 NOISE_GAIN = 0.45  # of the usual movement from frame to frame, which noise adds to
 USUAL, SLACK = 3.0, float(np.deg2rad(15.0))  # what is left of the jump is at most so much of the usual, and this
+SAME = 1e-3  # radians; joints that are each other's mirror image were not mixed up
 LONGEST = 3.0  # seconds; of a longer stretch nobody knows which side is the wrong one
 
 
@@ -51,8 +52,10 @@ def mended(quat: np.ndarray, fps: float) -> Mended:
         here = _exchanged(sorted_out[:, joints], _seen_in_mirror(sorted_out, joints), fps)
         if not here.any():
             continue
-        sorted_out[np.ix_(here, joints)] = _seen_in_mirror(sorted_out[here], joints)
-        wrong[np.ix_(here, joints)] = True
+        before = sorted_out[np.ix_(here, joints)]
+        after = _seen_in_mirror(sorted_out[here], joints)
+        sorted_out[np.ix_(here, joints)] = after
+        wrong[np.ix_(here, joints)] |= angle(before, after) > SAME
     return Mended(continuous(sorted_out) if wrong.any() else quat, wrong)
 
 

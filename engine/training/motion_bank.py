@@ -40,7 +40,7 @@ LONGEST = 600  # frames of one example
 SHORTEST = 16
 FRAMES_PER_FILE = 60_000
 WARP = 0.25  # of the logarithm of the speed, at most
-RECOMBINED = 0.15
+RECOMBINED = 0.5
 UNPLACED = 0.4  # of the examples have root and path taken out, as evaluations and some files do
 FOUND = 0.6  # of the damaged examples have been through the prior once: most of the damage is known
 MISFIT_DEGREES = (1.0, 8.0)
@@ -51,6 +51,8 @@ UPPER = tuple(
     for j in JOINTS
     if any(w in j for w in ("spine2", "spine3", "neck", "head", "collar", "shoulder", "elbow", "wrist"))
 )
+EXCHANGED = (UPPER, LIMBS[0], LIMBS[1], LIMBS[0] + LIMBS[1])
+"""What clips take from each other: the upper body, an arm, or both."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,11 @@ def warped(clip: Clip, speed: float) -> Clip:
     return replace(clip, poses=quat_to_rotvec(turned), path=path)
 
 
-def recombined(clip: Clip, other: Clip) -> Clip:
-    """The clip with the upper body of another."""
+def recombined(clip: Clip, other: Clip, joints: tuple[int, ...]) -> Clip:
+    """The clip with some joints of another."""
     frames = min(len(clip.poses), len(other.poses))
     poses = clip.poses[:frames].copy()
-    poses[:, UPPER] = other.poses[:frames][:, UPPER]
+    poses[:, joints] = other.poses[:frames][:, joints]
     return replace(clip, poses=poses, path=clip.path[:frames])
 
 
@@ -163,7 +165,11 @@ def examples(
             other = clips[int(rng.choice(alike))]
             if len(other.poses) >= 60:
                 begin = int(rng.integers(max(1, len(other.poses) - len(clip.poses) + 1)))
-                clip = recombined(clip, replace(other, poses=other.poses[begin:]))
+                clip = recombined(
+                    clip,
+                    replace(other, poses=other.poses[begin:]),
+                    EXCHANGED[int(rng.integers(len(EXCHANGED)))],
+                )
         if augmentation.warp and rng.random() < 0.5:
             clip = warped(clip, float(np.exp(rng.uniform(-WARP, WARP))))
         if augmentation.mirror and rng.random() < 0.5:

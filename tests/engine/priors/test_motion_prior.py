@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import roma
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from engine.body import forward_kinematics
 from engine.diffusion.temporal_network import TemporalScoreNet
@@ -107,6 +108,24 @@ def test_the_denoiser_agrees_with_itself(prior: MotionPrior, seen: Seen) -> None
     alpha, sigma = prior.sde.marginal(t)
     torch.testing.assert_close(alpha * found.x0 + sigma * found.noise, x_t, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found.score, -found.noise / sigma)
+
+
+def test_a_state_is_smoothed_as_much_as_the_network_says(prior: MotionPrior, seen: Seen) -> None:
+    """The oracle is SciPy's Gaussian filter."""
+    belief, post = 0.7, prior.network.post
+    torch.nn.init.zeros_(post.weight)
+    torch.nn.init.zeros_(post.bias)
+    first = (1 + HINTS + 1) * EVENT  # of the second of `WIDTHS`
+    with torch.no_grad():
+        post.bias[first : first + EVENT] = belief
+    generator = torch.Generator().manual_seed(0)
+    x_t, t = torch.randn(2, FRAMES, EVENT, generator=generator), torch.tensor([0.3])
+    alpha, sigma = (float(c) for c in prior.sde.marginal(t))
+    calm = torch.from_numpy(gaussian_filter1d(x_t.double().numpy(), WIDTHS[1], axis=1, truncate=10.0))
+    expected = alpha / (alpha**2 + sigma**2) * (x_t + sigma * belief * (calm - x_t))
+    inner = slice(15, -15)  # at its ends a window's averages are of what there is
+    event = prior(prior.told(seen), x_t, t).event
+    torch.testing.assert_close(event[:, inner].double(), expected[:, inner], atol=1e-4, rtol=1e-4)
 
 
 def test_at_the_end_of_the_diffusion_the_event_is_the_state(prior: MotionPrior, seen: Seen) -> None:

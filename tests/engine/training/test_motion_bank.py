@@ -12,6 +12,7 @@ from engine.motion.windows import exp_around, log_around, rotvec_to_quat
 from engine.priors.pose_gaussian import PoseGaussian
 from engine.training.motion_bank import (
     FAMILIES,
+    UPPER,
     Augmentation,
     Bank,
     Clip,
@@ -72,7 +73,7 @@ def test_another_speed_is_the_same_motion_sooner(speed: float) -> None:
 
 def test_recombination_takes_the_upper_body_only() -> None:
     one, other = clip(0), clip(1, 90)
-    both = recombined(one, other)
+    both = recombined(one, other, UPPER)
     assert len(both.poses) == 90
     lower = [0, 1, 2, 3, 4, 5, 7, 8, 10, 11]
     np.testing.assert_array_equal(both.poses[:, lower], one.poses[:90, lower])
