@@ -13,6 +13,7 @@ from engine.priors.motion_prior import MotionPrior
 from engine.priors.pose_gaussian import PoseGaussian
 from engine.tasks.anatomy import bent_backwards
 from engine.tasks.completion_reference import completion_reference
+from engine.tasks.confidence import bridge
 from engine.tasks.evidence import Evidence, gather, has_place
 from engine.tasks.motion_estimate import MotionEstimate, estimate_motion
 from engine.tasks.temporal import CORRELATION_SECONDS, Advance
@@ -22,7 +23,6 @@ DAMAGED = 0.5  # probability from which a measurement is left out
 STEADY_SECONDS = 4.0  # standard deviation of the Gaussian that a slow mean is taken with
 BIAS = 0.6  # error of the prior that does not change, against what smoothing leaves; on the validation split
 LEAST_HEARD = 0.1  # share of known samples under which a slow mean says little
-SPARED = 0.02  # probability up to which a measurement that the rules left out is taken back
 LOST = 0.8  # share of a joint's frames from which it counts as never measured: the rest is not to be trusted either
 
 
@@ -53,6 +53,27 @@ def steadied(found: MotionEstimate, quat: np.ndarray, smoothed: Smoothed, fps: f
     free = (share > 0) & (found.deviation[:, :22] > 0)
     moved = np.where(free[..., None], exp_around(found.quat, share[:, None] * slow), found.quat)
     return replace(found, quat=moved)
+
+
+def bridged(found: MotionEstimate, smoothed: Smoothed, lost: np.ndarray) -> MotionEstimate:
+    """The prior's estimate with gaps filled by the smoother, moved as the prior moves what is on both sides of them.
+
+    Between measurements of the same joint, the dynamics know better than a network how people it has not seen move.
+    There is then nothing left for poses to decide: the deviation there is 0.
+
+    Args:
+        found: the prior's estimate.
+        smoothed: the smoother's.
+        lost: (22,) bool, joints without measurements, which stay as the prior has them.
+    """
+    gaps = ~smoothed.known[:, :22] & ~lost & smoothed.known[:, :22].any(axis=0)
+    if not gaps.any():
+        return found
+    moved = bridge(log_around(smoothed.quat, found.quat), ~gaps)
+    quat = np.where(gaps[..., None], exp_around(smoothed.quat, moved), found.quat)
+    deviation = found.deviation.copy()
+    deviation[:, :22][gaps] = 0.0
+    return replace(found, quat=quat, deviation=deviation)
 
 
 def better(
@@ -104,12 +125,11 @@ def better(
         return (lambda share: advance(first + 0.5 * share)) if advance else None
 
     found = estimate_motion(evidence(smoothed), fps, prior, device, half(0.0))
-    # The rules propose, the prior disposes: what they took for damage may be a punch, what they missed may be damage.
-    damaged = found.damage > np.where(smoothed.known[:, :22], DAMAGED, SPARED)
+    # What rules reject stays rejected: taken back where the prior was sure, one spike in ten came with the punches.
+    damaged = ~smoothed.known[:, :22] | (found.damage > DAMAGED) | bent_backwards(quat)
     damaged[:, 0] = ~smoothed.known[:, 0]
-    damaged |= bent_backwards(quat)
     if (damaged == ~smoothed.known[:, :22]).all():
-        return smoothed, steadied(found, quat, smoothed, fps)
+        return smoothed, bridged(steadied(found, quat, smoothed, fps), smoothed, np.zeros(22, bool))
     smoothed = smooth_again(smoothed, quat, damaged, fps, strength)
     told, lost = evidence(smoothed), damaged.mean(axis=0) > LOST
     if lost.any():
@@ -117,4 +137,5 @@ def better(
         smoothed = replace(smoothed, known=told.known)
     again = estimate_motion(told, fps, prior, device, half(0.5))
     again = steadied(again, quat, smoothed, fps)
+    again = bridged(again, smoothed, lost)
     return smoothed, replace(again, damage=np.maximum(again.damage, found.damage))

@@ -20,7 +20,7 @@ from engine.motion.retarget import to_body
 from engine.motion.rigs import find_map
 from engine.motion.tpose import OFFSETS
 from engine.motion.windows import continuous, log_around, quat_to_rotvec, rotvec_to_quat
-from engine.tasks.clean_motion import DAMAGED, SPARED
+from engine.tasks.clean_motion import DAMAGED
 from engine.tasks.quality import quality
 from engine.tasks.wiener import smooth_body
 from engine.training.damage import LEAST_DAMAGE, dropped_frames, losses, spikes, swaps
@@ -131,8 +131,8 @@ def damage(context: Context) -> Table:
         f" of the 21 body joints is damaged where it is more than {np.rad2deg(LEAST_DAMAGE):.0f} degrees off, and "
         "where a fault moved it by less it counts neither way. 2° noise: white, per axis, over the damage. Precision, "
         "recall and F1 of all joint-frames together; spread over seeds. Rules: what the smoother rejects; with the "
-        f"motion prior: what it calls damaged with a probability over {DAMAGED:g}, of what the rules rejected over "
-        f"{SPARED:g}, and elbows and knees that bend backwards. Flagged per 1000: joint-frames of "
+        f"motion prior: also what it calls damaged with a probability over {DAMAGED:g}, limbs taken for each other, "
+        "and elbows and knees that bend backwards. Flagged per 1000: joint-frames of "
         f"captures as they are. {DEFECT} (120 fps) has its elbows bent backwards in every frame; "
         f"{' and '.join(HEALTHY)} are sound clips of the same subject.",
         COLUMNS,
