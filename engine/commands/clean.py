@@ -203,8 +203,10 @@ def _clean_clip(
     files.write(clip.target, content, result.motion)
     seconds = max(time.monotonic() - begin, 1e-3)
     said = f"{label}: {frames} frames in {seconds:.1f} s ({frames / seconds:.0f} frames/s)"
+    if rejected := result.report.get("rejected"):
+        said += f"; {100 * rejected:.1f}% of the samples were no measurements and are filled in"
     if mixed_up := result.report.get("mixed_up"):
-        said += f"; were mixed up and are sorted out: {', '.join(mixed_up)}"
+        said += f"; bent backwards or taken for each other, now sorted out: {', '.join(mixed_up)}"
     print(said, file=sys.stderr)
     return {"frames": frames, "report": result.report}
 

@@ -37,6 +37,8 @@ LEARNED = ("motion", "pose")
 ON_THE_BODY = ("prior", "wiener")
 FEET = ("auto", "always", "never")
 MAX_STRENGTH = 2.0
+RESTING = 0.6  # probability of a contact
+SLIDING = 0.1  # metres per second, mean over contacts; real captures have 0.07
 
 LegOffsets = Callable[[], np.ndarray]
 """Gives the offsets of `rig_offsets`, which cost a walk over all frames and are not always needed."""
@@ -55,8 +57,9 @@ class CleanSettings:
         seed: of the diffusion noise.
         device: auto, cpu, cuda or mps.
         prior: of the method ``prior``: ``motion``, or ``pose`` for the prior of single poses alone.
-        feet: ``auto`` holds feet still where the motion prior says they rest; ``always`` also where they are near the
-            floor and slow once cleaned, with every method on the body; ``never`` leaves them.
+        feet: ``auto`` holds feet still where the motion prior says they rest, if they slide more than a good capture's;
+            ``always`` holds them in any case, and also where they are near the floor and slow once cleaned, with every
+            method on the body; ``never`` leaves them.
     """
 
     method: str = "prior"
@@ -205,10 +208,21 @@ def _hold_feet(
     if settings.feet == "never" or not (legs and told) or not np.ptp(after.transl, axis=0).any():
         return after
     offsets = leg_offsets() if leg_offsets else None
+    if settings.feet == "auto" and not _slides(after, contact, offsets):
+        return after
     rests = [] if contact is None else [contact]
     if settings.feet == "always":
         rests.append(resting(feet_places(after, offsets), after.fps).astype(float))
     return lock_feet(after, np.max(rests, axis=0), offsets=offsets, free=cleaned, legs=legs)
+
+
+def _slides(motion: BodyMotion, contact: np.ndarray | None, offsets: np.ndarray | None) -> bool:
+    """Whether feet move more than a good capture's where they rest: holding those would only cost the legs detail."""
+    if contact is None or len(motion) < 2:
+        return False
+    speed = np.linalg.norm(np.diff(feet_places(motion, offsets), axis=0), axis=-1) * motion.fps
+    rests = (contact[1:] > RESTING) & (contact[:-1] > RESTING)
+    return bool(rests.any() and speed[rests].mean() > SLIDING)
 
 
 def _keep(

@@ -26,6 +26,7 @@ JUMP_SHARE = 0.75  # of a flip that happens between two frames
 STILL_RATIO = (
     0.08  # angular acceleration, against the joint's usual, under which a joint is not being measured
 )
+MOSTLY_STILL = 0.85  # of a stretch's frames
 STILL_SECONDS = 0.3  # for at least this long
 POP_RATIO = 3.0  # speed at an end of such a stretch, against the joint's usual, that gives it away
 POP_DEGREES = 1.0
@@ -77,6 +78,7 @@ def dropouts(quat: np.ndarray, fps: float) -> np.ndarray:
     measured = usual > np.deg2rad(0.02)
     still = (acceleration < STILL_RATIO * usual) & measured
     gap = max(1, round(0.05 * fps))
+    calm = still
     still = binary_closing(still, np.ones((2 * gap + 1, 1))) | still
     shortest = max(5, round(STILL_SECONDS * fps))
     stretches = []  # (joint, first frame, last frame, pops)
@@ -84,7 +86,8 @@ def dropouts(quat: np.ndarray, fps: float) -> np.ndarray:
         limit = max(POP_RATIO * usual_speed[joint], np.deg2rad(POP_DEGREES))
         for first, last in runs(still[:, joint]):
             end = last + 2  # acceleration t involves frames t, t + 1 and t + 2
-            if end - first < shortest:
+            # A clip brought to a higher rate by straight lines is still in between its own frames, everywhere.
+            if end - first < shortest or calm[first : last + 1, joint].mean() < MOSTLY_STILL:
                 continue
             inside = np.median(speed[first:end, joint])
             dead = usual[joint] > np.deg2rad(SHAKY_DEGREES)

@@ -17,7 +17,7 @@ ARMS, LEGS = np.array(LIMBS[0] + LIMBS[1]), np.array(LIMBS[2] + LIMBS[3])
 REFLECTED = np.array([1.0, 1.0, -1.0, -1.0])  # what a mirror does to a quaternion WXYZ
 LEAST_GAIN = float(np.deg2rad(20.0))
 """Radians, summed over both limbs, by which exchanging them must shorten a jump; 13 degrees is the most that any of
-1,300 real clips shows."""
+700 real clips shows."""
 NOISE_GAIN = 0.45  # of the usual movement from frame to frame, which noise adds to
 USUAL, SLACK = 3.0, float(np.deg2rad(15.0))  # what is left of the jump is at most so much of the usual, and this
 SAME = 1e-3  # radians; joints that are each other's mirror image were not mixed up

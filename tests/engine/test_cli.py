@@ -170,7 +170,7 @@ def test_it_says_which_joints_were_mixed_up(clean: Cleaning, tmp_path: Path) -> 
     poses[:, 3 * 18 + 1], poses[:, 3 * 19 + 1] = bend, -bend
     np.savez(tmp_path / "a.npz", poses=poses, trans=np.zeros((40, 3)), mocap_framerate=np.array(30.0))
     code, said = clean(tmp_path / "a.npz", tmp_path / "b.npz", "--method", "wiener")
-    assert code == 0 and "sorted out: left_elbow, right_elbow" in said, said
+    assert code == 0 and "now sorted out: left_elbow, right_elbow" in said, said
     with np.load(tmp_path / "b.npz") as cleaned:
         assert (cleaned["poses"][:, 3 * 18 + 1] < 0).all() and (cleaned["poses"][:, 3 * 19 + 1] > 0).all()
 

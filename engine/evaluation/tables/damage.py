@@ -29,7 +29,7 @@ KINDS = {"spikes": spikes, "losses": losses, "swaps": swaps, "dropped frames": d
 NOISES = {"no noise": clean, "2° noise": white(2.0)}
 SHORTEST = 30  # frames
 LEAST_TOUCH = 1e-4  # radians; nearer to the truth, no fault has touched a joint
-RULES, PRIOR = "rules", "rules + motion prior"
+RULES, PRIOR = "rules", "score"
 
 FIGURES = ("precision", "recall", "F1")
 FALSE = "flagged per 1000"
@@ -130,9 +130,9 @@ def damage(context: Context) -> Table:
         "root and path, damaged by the simulator that the motion prior is trained on, one kind at a time; a joint-frame"
         f" of the 21 body joints is damaged where it is more than {np.rad2deg(LEAST_DAMAGE):.0f} degrees off, and "
         "where a fault moved it by less it counts neither way. 2° noise: white, per axis, over the damage. Precision, "
-        "recall and F1 of all joint-frames together; spread over seeds. Rules: what the smoother rejects; with the "
-        f"motion prior: also what it calls damaged with a probability over {DAMAGED:g}, limbs taken for each other, "
-        "and elbows and knees that bend backwards. Flagged per 1000: joint-frames of "
+        "recall and F1 of all joint-frames together; spread over seeds. Rules: what the smoother rejects; "
+        f"score: also what the motion prior calls damaged with a probability over {DAMAGED:g}, limbs taken for each "
+        "other, and elbows and knees that bend backwards. Flagged per 1000: joint-frames of "
         f"captures as they are. {DEFECT} (120 fps) has its elbows bent backwards in every frame; "
         f"{' and '.join(HEALTHY)} are sound clips of the same subject.",
         COLUMNS,
