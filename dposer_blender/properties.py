@@ -30,8 +30,8 @@ METHODS = (
     ("median", "Median", "Removes jumps and leaves the rest almost as it is; works on any rig"),
 )
 FEET = (
-    ("auto", "Automatic", "Held where the motion prior sees that they rest"),
-    ("always", "Always", "Held as well where they are near the floor and slow"),
+    ("auto", "Automatic", "Held where they rest, in clips whose feet slide"),
+    ("always", "Always", "Held wherever they rest, or are near the floor and slow"),
     ("never", "Never", "Left as the cleaning leaves them"),
 )
 RANGES = (

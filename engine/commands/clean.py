@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--feet", choices=FEET, default="auto",
-        help="hold resting feet still: auto (default) as the motion prior sees it, always by a rule as well, never",
+        help="hold resting feet still: auto (default) where they slide, always, never",
     )  # fmt: skip
     parser.add_argument(
         "--strength", type=strength, default=1.0, metavar="S",
