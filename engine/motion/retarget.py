@@ -77,9 +77,9 @@ def to_body(motion: Motion, rig_map: RigMap) -> BodyMotion:
 def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotion) -> RigEdit:
     """Apply an edit of the body to the rig it came from.
 
-    A bone turns only at frames where `before` and `after` differ in a joint between it and its nearest mapped
-    ancestor. Each joint with a bone of its own reaches its global rotation in `after`; changes of joints without one
-    (`RigMap.bones`, collars that are not animated) add to the next joint below.
+    A bone turns only at frames where `before` and `after` differ in a joint between its own and that of the mapped
+    bone it follows. Each joint with a bone of its own reaches its global rotation in `after`; changes of joints
+    without one (`RigMap.bones`, collars that are not animated) add to the next joint below.
 
     Args:
         motion: the rig's motion from which `before` was made.
@@ -97,7 +97,8 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
     rotations_changed = np.zeros(rotations.shape[:2], dtype=bool)
     translations_changed = np.zeros(rotations.shape[:2], dtype=bool)
     for joint, path in rig.paths.items():
-        rotations_changed[:, motion.skeleton.index(rig.bones[joint])] = turned[:, path].any(axis=-1)
+        for name in rig.bones[joint]:
+            rotations_changed[:, motion.skeleton.index(name)] = turned[:, path].any(axis=-1)
     carrier = rig.root_carrier(motion)
     translations_changed[:, carrier] = moved
 
@@ -108,15 +109,11 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
         old, _ = rig.globals(motion.rotations[rows], motion.translations[rows])
         change = rig.bone_globals(after.poses[rows]) @ np.swapaxes(rig.bone_globals(before.poses[rows]), -1, -2)
         change = rig.axes.T @ change @ rig.axes  # in the rig's axes
-        for joint in rig.paths:
-            bone = motion.skeleton.index(rig.bones[joint])
+        for name, turn in rig.bone_turns(change).items():
+            bone = motion.skeleton.index(name)
             at = np.flatnonzero(rotations_changed[rows, bone])
-            above = rig.above[joint]
-            own = change[at, JOINTS.index(joint)]
-            if above is not None:
-                own = np.swapaxes(change[at, JOINTS.index(above)], -1, -2) @ own
-            frame = old[at, rig.column(rig.bones[joint])]
-            delta = Rotation.from_matrix(np.swapaxes(frame, -1, -2) @ own @ frame).as_quat()
+            frame = old[at, rig.column(name)]
+            delta = Rotation.from_matrix(np.swapaxes(frame, -1, -2) @ turn[at] @ frame).as_quat()
             rotations[rows[at], bone] = _compose(rotations[rows[at], bone], np.roll(delta, 1, axis=-1))
         at = np.flatnonzero(moved[rows])
         shift = (after.transl[rows[at]] - before.transl[rows[at]]) @ rig.axes / motion.skeleton.scale
@@ -130,9 +127,9 @@ class Alignment:
 
     Attributes:
         axes: (3, 3) C, rig axes to body axes.
-        bones: body joint -> bone that edits turn.
-        above: body joint -> nearest joint above it that has a bone, or None.
-        paths: body joint -> indices of the joints whose local rotations decide the bone's, parents first.
+        bones: body joint -> bones that edits turn by equal parts, parents first.
+        above: body joint -> nearest bone that edits turn above its own in the rig, or None.
+        paths: body joint -> indices of the joints whose local rotations decide the bones'.
         absent: indices of the joints that the rig lacks.
     """
 
@@ -147,7 +144,13 @@ class Alignment:
             for collar, arm in _DERIVED_COLLARS.items()
             if collar not in rig_map.sources or _is_still(motion, rig_map.sources[collar])
         }
-        self.bones = {joint: bone for joint, bone in rig_map.bones.items() if joint not in self._derived}
+        self.bones = {
+            joint: source.turned
+            for joint, source in rig_map.sources.items()
+            if source.own and joint not in self._derived
+        }
+        order = motion.skeleton.index
+        self.bones = dict(sorted(self.bones.items(), key=lambda entry: order(entry[1][0])))
         self.absent = [j for j, name in enumerate(JOINTS) if name not in rig_map.sources and name not in self._derived]
         self._walk_tree()
         self._set_reference(motion)
@@ -205,6 +208,24 @@ class Alignment:
             turns[:, joint] = turns[:, joint] @ _power(rest, -share / (1.0 - share))
         return turns
 
+    def bone_turns(self, change: np.ndarray) -> dict[str, np.ndarray]:
+        """Bone -> what it turns by (T, 3, 3), in the rig's axes, so that each joint changes globally by (T, 22, 3, 3).
+
+        Bones of one joint take equal parts, and each bone makes up for what the one that it follows has turned.
+        """
+        turns: dict[str, np.ndarray] = {}
+        reached: dict[str, np.ndarray] = {}
+        for joint, bones in self.bones.items():
+            wanted, above = change[:, JOINTS.index(joint)], self.above[joint]
+            own = wanted if above is None else np.swapaxes(reached[above], -1, -2) @ wanted
+            part = own if len(bones) == 1 else _power(own, 1.0 / len(bones))
+            so_far = part if above is None else reached[above] @ part
+            for bone in bones:
+                turns[bone], reached[bone] = part, so_far
+                so_far = so_far @ part
+            reached[bones[-1]] = wanted
+        return turns
+
     def offsets(self) -> np.ndarray:
         """(22, 3) rest offsets in metres, so that the body's joints are the rig's where those move rigidly."""
         scale = self._skeleton.scale
@@ -223,7 +244,7 @@ class Alignment:
 
     def root_carrier(self, motion: Motion) -> int:
         """The bone whose translation moves the character: the pelvis bone, or an ancestor that moves in its place."""
-        pelvis = bone = self._skeleton.index(self.bones["pelvis"])
+        pelvis = bone = self._skeleton.index(self.bones["pelvis"][0])
         while bone >= 0:
             if np.ptp(motion.translations[:, bone], axis=0).any():
                 return bone
@@ -237,17 +258,18 @@ class Alignment:
         return np.einsum("...ba,...b->...a", frame, shift)
 
     def _walk_tree(self) -> None:
+        """Find what each bone follows in the rig's own tree: a Biped's thigh hangs from its spine, not its pelvis."""
+        joint_of = {bone: joint for joint, bones in self.bones.items() for bone in bones}
+        names, parents = self._skeleton.names, self._skeleton.parents
         self.above: dict[str, str | None] = {}
         self.paths: dict[str, list[int]] = {}
-        for j, joint in enumerate(JOINTS):
-            if joint not in self.bones:
-                continue
-            path, parent = [j], PARENTS[j]
-            while parent >= 0 and JOINTS[parent] not in self.bones:
-                path.append(parent)
-                parent = PARENTS[parent]
-            self.above[joint] = JOINTS[parent] if parent >= 0 else None
-            self.paths[joint] = path
+        for joint, bones in self.bones.items():
+            parent = parents[self._skeleton.index(bones[0])]
+            while parent >= 0 and names[parent] not in joint_of:
+                parent = parents[parent]
+            above = names[parent] if parent >= 0 else None
+            self.above[joint] = above
+            self.paths[joint] = sorted(_to_root(joint) ^ (_to_root(joint_of[above]) if above is not None else set()))
         for j, child, _ in self._twists():
             self.paths[JOINTS[j]].append(child)
 
@@ -260,7 +282,7 @@ class Alignment:
         first = rotations[:, self.column(source.bones[0])]
         if len(source.bones) == 1 or source.at == 0.0:
             return first
-        second = rotations[:, self.column(source.bones[1])]
+        second = rotations[:, self.column(source.bones[-1])]
         if source.at == 1.0:
             return second
         return first @ _power(np.swapaxes(first, -1, -2) @ second, source.at)
@@ -405,6 +427,15 @@ class Alignment:
             angle = np.arctan2(sine[:, 0], now @ straight)
             vector = axis / np.maximum(sine, 1e-12) * COLLAR_SHARE * np.minimum(angle, COLLAR_SWING)[:, None]
             body[:, j] = chest @ Rotation.from_rotvec(vector).as_matrix()
+
+
+def _to_root(joint: str) -> set[int]:
+    """Indices of a joint and the joints above it."""
+    indices, j = set(), JOINTS.index(joint)
+    while j >= 0:
+        indices.add(j)
+        j = PARENTS[j]
+    return indices
 
 
 def _chunks(frames: int) -> Iterator[slice]:

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding the bones of the body's joints in a rig: by hand, by convention, by name, by structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from engine.errors import MappingError
+from engine.motion.joints import JOINTS, PARENTS
+from engine.motion.rigs.names import by_names
+from engine.motion.rigs.rig_map import RigMap, Source
+from engine.motion.rigs.structure import Unclear, by_structure
+from engine.motion.rigs.table import Reading, read_human_bones, readings, usual_bone
+from engine.motion.skeleton import Skeleton
+
+
+def find_map(
+    skeleton: Skeleton,
+    bone_map: Mapping[str, str] | None = None,
+    human_bones: Mapping[str, str] | None = None,
+) -> RigMap:
+    """Map a rig's bones to the body's joints.
+
+    Tried in turn: the names that VRM gives the bones; the known convention whose signature the rig bears; any whose
+    needed bones it has; bone names of no known convention; the rig's structure. The caller's own entries overrule what
+    is found and also stand alone. Toes, collars, wrists, neck and all but one of the spine's joints may be missing.
+
+    Args:
+        skeleton: the rig.
+        bone_map: body joint -> bone name, complete or in part; an empty name removes the joint from the mapping.
+        human_bones: VRM human bone ("leftUpperArm") -> bone name, as the VRM add-on keeps them with an armature.
+
+    Raises:
+        MappingError: needed bones are missing, or the given ones do not exist or do not follow the body's order.
+    """
+    read = readings(skeleton)
+    nearest = max(read, key=lambda reading: reading.rank).rig_map
+    found = _surest(skeleton, read, human_bones)
+    if bone_map:
+        given = _overruled(found if isinstance(found, RigMap) else None, bone_map, skeleton)
+        if given.missing:
+            raise MappingError(_advice(nearest if nearest.sources else given, given.missing))
+        disorder = _disorder(given, skeleton)
+        if disorder is not None:
+            raise MappingError(disorder)
+        return given
+    if isinstance(found, RigMap):
+        return found
+    if found.disorder is not None:
+        raise MappingError(found.disorder)
+    if nearest.sources:
+        raise MappingError(_advice(nearest, nearest.missing))
+    raise MappingError(
+        f"The rig's bone names follow no known convention and {found.unclear}; choose a filter to clean it, or on the "
+        f"command line give --bone-map for {', '.join(nearest.missing)}."
+    )
+
+
+@dataclass(frozen=True)
+class _Failure:
+    disorder: str | None  # of the surest mapping that lacks nothing
+    unclear: str
+
+
+def _surest(
+    skeleton: Skeleton, read: list[Reading], human_bones: Mapping[str, str] | None
+) -> RigMap | _Failure:
+    """The first mapping that lacks no needed joint and follows the body's order."""
+    disorders = []
+    try:
+        for candidate in _candidates(skeleton, read, human_bones):
+            disorder = _disorder(candidate, skeleton)
+            if disorder is None:
+                return candidate
+            disorders.append(disorder)
+    except Unclear as error:
+        return _Failure(next(iter(disorders), None), str(error))
+    return _Failure(next(iter(disorders), None), "its structure is no body's")
+
+
+def _candidates(
+    skeleton: Skeleton, read: list[Reading], human_bones: Mapping[str, str] | None
+) -> Iterator[RigMap]:
+    """Mappings that lack no needed joint, surest first; raises Unclear where even structure tells nothing."""
+    if human_bones:
+        told = read_human_bones(skeleton, human_bones).rig_map
+        if not told.missing:
+            yield replace(told, reasons=("The VRM add-on names the bones.", *told.reasons[1:]))
+    usable = [reading for reading in read if not reading.rig_map.missing]
+    yield from (reading.rig_map for reading in sorted(usable, key=lambda reading: reading.rank, reverse=True))
+    named = by_names(skeleton)
+    if named is not None and not named.missing:
+        yield named
+    structure = by_structure(skeleton)
+    if not structure.missing:
+        yield structure
+
+
+def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Skeleton) -> RigMap:
+    unknown = [joint for joint in bone_map if joint not in JOINTS]
+    if unknown:
+        raise MappingError(f"The bone map names {', '.join(unknown)}, which the body does not have; see its 22 joints.")
+    absent = [bone for bone in bone_map.values() if bone and bone not in skeleton]
+    if absent:
+        raise MappingError(f"The bone map names bones that the rig does not have: {', '.join(absent)}.")
+    if rig_map is None:
+        rig_map = RigMap("custom", "the given bone map", {})
+    given = {joint: Source((bone,)) for joint, bone in bone_map.items() if bone}
+    taken = {source.bones[0] for source in given.values()}
+    kept = {
+        joint: source
+        for joint, source in rig_map.sources.items()
+        if joint not in bone_map and not taken.intersection(source.turned)
+    }
+    by_hand = len(given) / max(len(given) + len(kept), 1)
+    return replace(
+        rig_map,
+        sources={joint: (kept | given)[joint] for joint in JOINTS if joint in kept | given},
+        confidence=round(by_hand + (1.0 - by_hand) * rig_map.confidence, 3),
+        reasons=(
+            *(f"{joint} is mapped by hand to '{bone}'." for joint, bone in bone_map.items() if bone),
+            *(f"{joint} is left out by hand." for joint, bone in bone_map.items() if not bone),
+            *rig_map.reasons,
+        ),
+    )
+
+
+def _advice(rig_map: RigMap, missing: list[str]) -> str:
+    usual = {joint: usual_bone(rig_map.name, joint) for joint in missing} if rig_map.name != "custom" else {}
+    wanted = [f"{joint} ({usual[joint]})" if usual.get(joint) else joint for joint in missing]
+    return f"The rig is nearest to {rig_map.title}, but these bones are missing: {', '.join(wanted)}; map them by hand."
+
+
+def _disorder(rig_map: RigMap, skeleton: Skeleton) -> str | None:
+    """What is wrong with the order of the mapped bones; edits are applied from parent to child."""
+    turned = {joint: source.turned for joint, source in rig_map.sources.items() if source.own}
+    used = [bone for bones in turned.values() for bone in bones]
+    twice = sorted({bone for bone in used if used.count(bone) > 1})
+    if twice:
+        return f"The bone map uses a bone for two joints: {', '.join(twice)}."
+    for joint, bones in turned.items():
+        above = PARENTS[JOINTS.index(joint)]
+        while above >= 0 and JOINTS[above] not in turned:
+            above = PARENTS[above]
+        chain = [(turned[JOINTS[above]][-1], JOINTS[above])] if above >= 0 else []
+        chain += [(bone, joint) for bone in bones]
+        for (upper, its), (lower, own) in pairwise(chain):
+            ancestor, wanted = skeleton.parents[skeleton.index(lower)], skeleton.index(upper)
+            while ancestor > wanted:
+                ancestor = skeleton.parents[ancestor]
+            if ancestor != wanted:
+                return f"The bone {lower} ({own}) is not below {upper} ({its}) in the rig; map other bones."
+    return None
