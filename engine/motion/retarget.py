@@ -136,9 +136,11 @@ class Alignment:
     def __init__(self, motion: Motion, rig_map: RigMap) -> None:
         self._skeleton = motion.skeleton
         self._map = rig_map
-        self._needed = _with_ancestors(motion.skeleton, [b for s in rig_map.sources.values() for b in s.bones])
+        self._parents = rig_map.parents(motion.skeleton)
+        used = [motion.skeleton.index(bone) for source in rig_map.sources.values() for bone in source.bones]
+        self._needed = _with_ancestors(self._parents, used)
         self._column = {bone: n for n, bone in enumerate(self._needed)}
-        self._relative = _relative_rest(motion.skeleton)
+        self._relative = _relative_rest(motion.skeleton, self._parents)
         self._derived = {
             collar: arm
             for collar, arm in _DERIVED_COLLARS.items()
@@ -149,8 +151,7 @@ class Alignment:
             for joint, source in rig_map.sources.items()
             if source.own and joint not in self._derived
         }
-        order = motion.skeleton.index
-        self.bones = dict(sorted(self.bones.items(), key=lambda entry: order(entry[1][0])))
+        self.bones = dict(sorted(self.bones.items(), key=lambda entry: self.column(entry[1][0])))
         self.absent = [j for j, name in enumerate(JOINTS) if name not in rig_map.sources and name not in self._derived]
         self._walk_tree()
         self._set_reference(motion)
@@ -167,7 +168,7 @@ class Alignment:
         quats = np.roll(rotations[:, self._needed], -1, axis=-1).reshape(-1, 4)
         local = Rotation.from_quat(quats).as_matrix().reshape(frames, -1, 3, 3)
         for n, bone in enumerate(self._needed):
-            rest, parent = self._relative[bone], self._skeleton.parents[bone]
+            rest, parent = self._relative[bone], self._parents[bone]
             turns[:, n] = rest[:3, :3] @ local[:, n]
             heads[:, n] = translations[:, bone] @ rest[:3, :3].T + rest[:3, 3]
             if parent >= 0:
@@ -248,19 +249,19 @@ class Alignment:
         while bone >= 0:
             if np.ptp(motion.translations[:, bone], axis=0).any():
                 return bone
-            bone = self._skeleton.parents[bone]
+            bone = self._parents[bone]
         return pelvis
 
     def into_basis(self, bone: int, rotations: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """A displacement (T, 3) of the rig's space in the axes of a bone's translation."""
-        rest, parent = self._relative[bone][:3, :3], self._skeleton.parents[bone]
+        rest, parent = self._relative[bone][:3, :3], self._parents[bone]
         frame = rest if parent < 0 else rotations[:, self._column[parent]] @ rest
         return np.einsum("...ba,...b->...a", frame, shift)
 
     def _walk_tree(self) -> None:
         """Find what each bone follows in the rig's own tree: a Biped's thigh hangs from its spine, not its pelvis."""
         joint_of = {bone: joint for joint, bones in self.bones.items() for bone in bones}
-        names, parents = self._skeleton.names, self._skeleton.parents
+        names, parents = self._skeleton.names, self._parents
         self.above: dict[str, str | None] = {}
         self.paths: dict[str, list[int]] = {}
         for joint, bones in self.bones.items():
@@ -336,7 +337,7 @@ class Alignment:
         rotations = np.tile([1.0, 0.0, 0.0, 0.0], (1, len(skeleton), 1))
         above = [Rotation.identity()] * len(skeleton)
         for bone in self._needed:
-            parent = skeleton.parents[bone]
+            parent = self._parents[bone]
             rest = Rotation.from_matrix(self._relative[bone][:3, :3])
             still = above[parent] * rest if parent >= 0 else rest
             above[bone] = turns.get(bone, still)
@@ -443,20 +444,24 @@ def _chunks(frames: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, frames))
 
 
-def _with_ancestors(skeleton: Skeleton, names: list[str]) -> list[int]:
-    needed = {skeleton.index(name) for name in names}
-    for bone in reversed(range(len(skeleton))):
-        if bone in needed and skeleton.parents[bone] >= 0:
-            needed.add(skeleton.parents[bone])
-    return sorted(needed)
+def _with_ancestors(parents: list[int], bones: list[int]) -> list[int]:
+    """The bones and all above them, parents first."""
+    needed: dict[int, None] = {}
+    for bone in bones:
+        path = []
+        while bone >= 0 and bone not in needed:
+            path.append(bone)
+            bone = parents[bone]
+        needed.update(dict.fromkeys(reversed(path)))
+    return list(needed)
 
 
-def _relative_rest(skeleton: Skeleton) -> np.ndarray:
+def _relative_rest(skeleton: Skeleton, parents: list[int]) -> np.ndarray:
     """(J, 4, 4) rest transforms relative to the parent's, rotations made orthonormal."""
     rest = skeleton.rest.copy()
     rest[:, :3, :3] = Rotation.from_matrix(rest[:, :3, :3]).as_matrix()
     relative = rest.copy()
-    for bone, parent in enumerate(skeleton.parents):
+    for bone, parent in enumerate(parents):
         if parent >= 0:
             relative[bone] = np.linalg.inv(rest[parent]) @ rest[bone]
     return relative

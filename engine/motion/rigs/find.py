@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from engine.errors import MappingError
 from engine.motion.joints import JOINTS, PARENTS
+from engine.motion.rigs.assemble import bent_together
 from engine.motion.rigs.names import by_names
 from engine.motion.rigs.rig_map import RigMap, Source
 from engine.motion.rigs.structure import Unclear, by_structure
@@ -110,9 +111,9 @@ def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Sk
     given = {joint: Source((bone,)) for joint, bone in bone_map.items() if bone}
     taken = {source.bones[0] for source in given.values()}
     kept = {
-        joint: source
+        joint: left
         for joint, source in rig_map.sources.items()
-        if joint not in bone_map and not taken.intersection(source.turned)
+        if joint not in bone_map and (left := _left_over(source, taken)) is not None
     }
     by_hand = len(given) / max(len(given) + len(kept), 1)
     return replace(
@@ -125,6 +126,14 @@ def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Sk
             *rig_map.reasons,
         ),
     )
+
+
+def _left_over(source: Source, taken: set[str]) -> Source | None:
+    """A source without the bones that other joints took; none if that takes its turning from it."""
+    if not taken.intersection(source.turned):
+        return source
+    rest = [bone for bone in source.turned if bone not in taken]
+    return bent_together(rest) if rest else None
 
 
 def _advice(rig_map: RigMap, missing: list[str]) -> str:
@@ -140,6 +149,7 @@ def _disorder(rig_map: RigMap, skeleton: Skeleton) -> str | None:
     twice = sorted({bone for bone in used if used.count(bone) > 1})
     if twice:
         return f"The bone map uses a bone for two joints: {', '.join(twice)}."
+    parents = rig_map.parents(skeleton)
     for joint, bones in turned.items():
         above = PARENTS[JOINTS.index(joint)]
         while above >= 0 and JOINTS[above] not in turned:
@@ -147,9 +157,9 @@ def _disorder(rig_map: RigMap, skeleton: Skeleton) -> str | None:
         chain = [(turned[JOINTS[above]][-1], JOINTS[above])] if above >= 0 else []
         chain += [(bone, joint) for bone in bones]
         for (upper, its), (lower, own) in pairwise(chain):
-            ancestor, wanted = skeleton.parents[skeleton.index(lower)], skeleton.index(upper)
-            while ancestor > wanted:
-                ancestor = skeleton.parents[ancestor]
+            ancestor, wanted = parents[skeleton.index(lower)], skeleton.index(upper)
+            while ancestor >= 0 and ancestor != wanted:
+                ancestor = parents[ancestor]
             if ancestor != wanted:
                 return f"The bone {lower} ({own}) is not below {upper} ({its}) in the rig; map other bones."
     return None

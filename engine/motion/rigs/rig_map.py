@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.motion.joints import JOINTS
+from engine.motion.skeleton import Skeleton
 
 SPINE = ("spine1", "spine2", "spine3")
 REQUIRED = tuple(
@@ -72,6 +73,7 @@ class RigMap:
             joints mapped by hand count as certain.
         reasons: what the mapping rests on, one sentence each.
         switches: what a control rig must be set to, see `Switch`.
+        follows: bone -> bone that it follows by a constraint, in place of its parent.
     """
 
     name: str
@@ -84,6 +86,7 @@ class RigMap:
     confidence: float = 1.0
     reasons: tuple[str, ...] = ()
     switches: tuple[Switch, ...] = ()
+    follows: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bones(self) -> dict[str, str]:
@@ -95,6 +98,13 @@ class RigMap:
         """What the mapping lacks to be of use: joints, or "a spine joint"."""
         missing = [joint for joint in REQUIRED if joint not in self.sources]
         return missing if any(joint in self.sources for joint in SPINE) else [*missing, "a spine joint"]
+
+    def parents(self, skeleton: Skeleton) -> list[int]:
+        """Index of the bone that each bone of the rig follows, -1 for none; it may come later in the rig's list."""
+        return [
+            skeleton.index(self.follows[name]) if name in self.follows else parent
+            for name, parent in zip(skeleton.names, skeleton.parents, strict=True)
+        ]
 
     def joints_of(self, bone: str) -> set[str]:
         """The body's joints that a bone of the rig moves by itself; none for a bone that is no part of the body."""

@@ -72,8 +72,8 @@ def by_structure(skeleton: Skeleton) -> RigMap:
     up = _unit(rig.middle(legs, 0) - rig.middle(legs, 2))
     size = rig.length(legs.limbs[0])
     chest = arms.parent
-    head = _head(rig, arms, up, size)
     toes = [_toe(rig, limb, size) for limb in legs.limbs]
+    head = _head(rig, arms, toes, up, size)
     ahead = _ahead(rig, legs, toes, up, size)
     left = np.cross(up, ahead)
     bones: dict[str, str] = {}
@@ -137,6 +137,10 @@ class _Tree:
     def distance(self, first: int, second: int) -> float:
         return float(np.linalg.norm(self.heads[first] - self.heads[second]))
 
+    def together(self, first: int, second: int) -> bool:
+        """Whether two bones begin at one point."""
+        return self.distance(first, second) < 1e-4 * float(self.reach.max())
+
     def chain(self, bone: int) -> tuple[int, ...]:
         """The longest way down from a bone, itself first."""
         chain = [bone]
@@ -148,6 +152,12 @@ class _Tree:
     def fingers(self, bone: int) -> int:
         """Number of chains of two bones or more that begin at a bone."""
         return sum(bool(self._depth[child]) for child in self.children[bone])
+
+    def parts(self, bone: int) -> int:
+        """Number of bones that go on from a bone, or from one that begins at the same point."""
+        return sum(
+            len(self.children[child]) if self.together(bone, child) else 1 for child in self.children[bone]
+        )
 
     def length(self, limb: _Limb) -> float:
         upper, middle, lower = limb.bones
@@ -261,19 +271,20 @@ def _stance(rig: _Tree, legs: _Pair, arms: _Pair, size: float) -> float:
     return _likely(np.log(height / size), np.log(SPINE), SPINE_SPREAD)
 
 
-def _head(rig: _Tree, arms: _Pair, up: np.ndarray, size: float) -> int:
+def _head(rig: _Tree, arms: _Pair, toes: Sequence[int | None], up: np.ndarray, size: float) -> int:
     """The bone that carries the face: about where a head begins, with most bones on it."""
     shoulders = rig.middle(arms, 0)
     taken = {limb.chain[0] for limb in arms.limbs}
+    has_ends = all(toe is not None and rig.children[toe] for toe in toes)  # a bone that marks the end of each chain
     best: tuple[float, int] | None = None
     for branch in (child for child in rig.children[arms.parent] if child not in taken):
         for step, bone in enumerate(rig.chain(branch)):
             height = float((rig.heads[bone] - shoulders) @ up)
             aside = float(np.linalg.norm(rig.heads[bone] - shoulders - height * up))
-            if height < 0.03 * size or aside > 0.25 * size:
+            if height < 0.03 * size or aside > 0.25 * size or rig.together(bone, rig.skeleton.parents[bone]):
                 continue
             score = -0.5 * ((np.log(height / size) - np.log(HEAD)) / HEAD_SPREAD) ** 2 - 0.05 * step
-            score += 0.7 * (len(rig.children[bone]) > 1)
+            score += 0.7 * (rig.parts(bone) > 1) + 0.5 * (has_ends and bool(rig.children[bone]))
             if best is None or score > best[0]:
                 best = score, bone
     if best is None:

@@ -22,6 +22,7 @@ A table (``*.json`` beside this file) holds::
                  it is aligned to the rig's limb
     switches     {"bone", "property", "value", "joints"} of each custom property that decides whether a control rig
                  obeys the bones of the table
+    follows      bone -> bone that it follows by a constraint, in place of its parent
 """
 
 from __future__ import annotations
@@ -156,6 +157,11 @@ def _read(name: str, content: dict[str, Any], bones: _Bones, prefix: str) -> Rea
             for entry in content.get("switches", [])
             if entry["bone"] in bones
         ),
+        follows={
+            bone: leader
+            for bone, leader in (map(bones.get, pair) for pair in content.get("follows", {}).items())
+            if bone is not None and leader is not None
+        },
     )
     return Reading(rig_map, signature)
 
