@@ -16,6 +16,8 @@ from engine.motion.rigs.structure import Unclear, by_structure
 from engine.motion.rigs.table import Reading, read_human_bones, readings, usual_bone
 from engine.motion.skeleton import Skeleton
 
+RESEMBLANCE = 5  # joints that a convention must name in a rig before its names are advised; a "root" is any rig's
+
 
 def find_map(
     skeleton: Skeleton,
@@ -51,7 +53,7 @@ def find_map(
         return found
     if found.disorder is not None:
         raise MappingError(found.disorder)
-    if nearest.sources:
+    if len(nearest.sources) >= RESEMBLANCE:
         raise MappingError(_advice(nearest, nearest.missing))
     raise MappingError(
         f"The rig's bone names follow no known convention and {found.unclear}; choose a filter to clean it, or on the "

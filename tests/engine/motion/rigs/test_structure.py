@@ -130,11 +130,12 @@ def hands_only() -> Skeleton:
     [
         (quadruped(), "as a standing body has them"),
         (hands_only(), "pair of legs"),
+        (rig({"root": (None, (0, 0, 0)), "head": ("root", (0, 1, 0))}), "no pair of legs"),
         (rig({"Root": (None, (0, 0, 0)), "Tip": ("Root", (0, 1, 0))}), "no pair of legs"),
         (rig({"Root": (None, (0, 0, 0))}), "no pair of legs"),
         (rig({"a": (None, (0, 0, 0)), "b": ("a", (0, 0, 0)), "c": ("a", (0, 0, 0))}), "no pair of legs"),
     ],
-    ids=["quadruped", "hands", "two bones", "one bone", "all in one point"],
+    ids=["quadruped", "hands", "two named bones", "two bones", "one bone", "all in one point"],
 )
 def test_what_is_no_body_is_refused_in_one_sentence(skeleton: Skeleton, what: str) -> None:
     with pytest.raises(MappingError) as error:
