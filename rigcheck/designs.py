@@ -43,7 +43,8 @@ class Design:
         step: frames between keys.
         carrier: whether the topmost bone above moves through the scene, in place of the pelvis.
         still_collars: whether the collars stay at rest.
-        inheritance: (bone, by its place among all bones modulo their number; one of `INHERITANCE`).
+        inheritance: (place, one of `INHERITANCE`) of bones that inherit otherwise; places count around the bones that
+            are mapped by `bone_map`, and those that carry none of them.
         scale: of the topmost bone.
         crooked: whether the joints' bones point anywhere, as in files of programs whose bones have no length; else
             they are only rolled at random.
@@ -101,8 +102,9 @@ class Design:
         someone = self.person()
         placing = Placing(TURNS[self.turn], self.unit)
         ob = figures.build("Design", someone.skeleton, placing)
+        free = _free(someone)
         for n, kind in self.inheritance:
-            bone = ob.data.bones[n % len(ob.data.bones)]
+            bone = ob.data.bones[free[n % len(free)]]
             if kind.startswith("use_"):
                 setattr(bone, kind, False)
             else:
@@ -153,6 +155,18 @@ class Design:
         rest[:, :3, :3] = rest[:, :3, :3] @ turns
         lengths = np.linalg.norm(skeleton.tails - rest[:, :3, 3], axis=1, keepdims=True)
         return replace(skeleton, rest=rest, tails=rest[:, :3, 3] + rest[:, :3, 1] * lengths)
+
+
+def _free(someone: Person) -> list[str]:
+    """The bones that are mapped by hand, or that carry none that are."""
+    skeleton, mapped = someone.skeleton, set(bone_map(someone).values())
+    carrying = set()
+    for name in mapped:
+        bone = skeleton.parents[skeleton.index(name)]
+        while bone >= 0:
+            carrying.add(skeleton.names[bone])
+            bone = skeleton.parents[bone]
+    return [name for name in skeleton.names if name in mapped or name not in carrying]
 
 
 def bone_map(someone: Person) -> dict[str, str]:

@@ -16,6 +16,8 @@ from rigcheck.extension import part
 from rigcheck.turns import angle_between, angle_of_directions
 
 POSE_LIMIT = 0.5  # degrees between a segment of the body and Blender's
+FOREARM_LIMIT = np.inf
+"""Alike for the segments from elbow to wrist, while the joint's part of the wrist's twist turns them aside."""
 ROTATION_LIMIT = 0.1  # degrees between a bone as asked for and as Blender shows it
 POSITION_LIMIT = 0.1  # millimetres, alike
 
@@ -34,9 +36,10 @@ class Figures:
         bones, frames: how many.
         map, confidence: the mapping found.
         lacks: body joints without a source.
-        pose: degrees, greatest angle between a segment of the body and Blender's evaluated pose.
+        pose: degrees, greatest angle between a segment of the body and Blender's evaluated pose, forearms left out.
         pose_at: that segment and its frame.
-        edited_pose: alike, after the edit of all joints was written.
+        forearm: alike, of the forearms.
+        edited_pose, edited_pose_at, edited_forearm: alike, after the edit of all joints was written.
         unedited: whether a round trip without an edit leaves every key as it is, bit for bit.
         others: whether an edit of one arm leaves every key of all other bones as it is.
         rotation, rotation_at: degrees, greatest difference between mapped bones as asked for and as Blender shows them.
@@ -53,8 +56,10 @@ class Figures:
     lacks: tuple[str, ...] = ()
     pose: float = np.nan
     pose_at: str = ""
+    forearm: float = np.nan
     edited_pose: float = np.nan
     edited_pose_at: str = ""
+    edited_forearm: float = np.nan
     unedited: bool = False
     others: bool = False
     rotation: float = np.nan
@@ -68,8 +73,14 @@ class Figures:
         if self.error:
             return [self.error]
         found = []
-        if not self.pose < POSE_LIMIT:
-            found.append(f"pose {self.pose:.3f} degrees at {self.pose_at}")
+        for when, worst, where, forearm in (
+            ("pose", self.pose, self.pose_at, self.forearm),
+            ("edited pose", self.edited_pose, self.edited_pose_at, self.edited_forearm),
+        ):
+            if not worst < POSE_LIMIT:
+                found.append(f"{when} {worst:.3f} degrees at {where}")
+            if not forearm < FOREARM_LIMIT:
+                found.append(f"{when} {forearm:.3f} degrees at a forearm")
         if not self.unedited:
             found.append("keys differ without an edit")
         if not self.others:
@@ -118,7 +129,7 @@ def measure(
 
     judge = _Judge(ob, clip, told, found, deform or {})
     before, state = poses(ob, clip.names, clip.frames), keys(ob)
-    pose, pose_at = judge.segments(before, found["segments"])
+    pose, pose_at, forearm = judge.segments(before, found["segments"])
 
     unedited = _written(clip, found, "none") is None and keys(ob) == state
     others = False
@@ -129,7 +140,7 @@ def measure(
     after = poses(ob, clip.names, clip.frames)
     if written is not None:
         _restore(ob, clip)
-    edited_pose, edited_pose_at = judge.segments(after, found["edited_segments"])
+    edited_pose, edited_pose_at, edited_forearm = judge.segments(after, found["edited_segments"])
     rotation, rotation_at, position, position_at = judge.edit(before, after)
     mapped = [bone for bones in told["turned"].values() for bone in bones]
     return Figures(
@@ -141,8 +152,10 @@ def measure(
         lacks=tuple(joint for joint in JOINTS if joint not in told["joints"]),
         pose=pose,
         pose_at=pose_at,
+        forearm=forearm,
         edited_pose=edited_pose,
         edited_pose_at=edited_pose_at,
+        edited_forearm=edited_forearm,
         unedited=unedited and keys(ob) == state,
         others=others,
         rotation=rotation,
@@ -189,15 +202,21 @@ class _Judge:
         self._clip, self._told, self._found, self._deform = clip, told, found, deform
         self._index = {name: j for j, name in enumerate(clip.names)}
 
-    def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str]:
-        """Greatest angle in degrees of the body's segments (T, S, 3) to those of poses (T, J, 4, 4), and where."""
+    def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str, float]:
+        """Greatest angle in degrees of the body's segments (T, S, 3) to those of poses (T, J, 4, 4), and where.
+
+        The last number is the greatest of the forearms, 0 where the rig has none; the others leave those out.
+        """
         pairs = self._told["segments"]
         heads = {joint: shown[:, self._bone(joint), :3, 3] for pair in pairs for joint in pair}
         blenders = np.stack([heads[child] - heads[joint] for joint, child in pairs], axis=1)
         angles = np.degrees(angle_of_directions(directions, blenders))
-        frame, segment = np.unravel_index(angles.argmax(), angles.shape)
+        forearms = np.array([joint.endswith("elbow") for joint, _ in pairs])
+        others = np.where(forearms, -1.0, angles)
+        frame, segment = np.unravel_index(others.argmax(), angles.shape)
         joint, child = pairs[segment]
-        return float(angles.max()), f"{joint} to {child}, frame {self._clip.frames[frame]}"
+        where = f"{joint} to {child}, frame {self._clip.frames[frame]}"
+        return float(others.max()), where, float(angles[:, forearms].max(initial=0.0))
 
     def edit(self, before: np.ndarray, after: np.ndarray) -> tuple[float, str, float, str]:
         """Greatest rotation error (degrees) and position error (mm) after the edit of all joints, and where."""
