@@ -172,4 +172,3 @@ def _free(someone: Person) -> list[str]:
 def bone_map(someone: Person) -> dict[str, str]:
     """The mapping that a user makes by hand: each joint's first bone."""
     return {joint: bones[0] for joint, bones in someone.bones.items() if joint in JOINTS}
-

@@ -60,7 +60,7 @@ def person(name: str, names: Names) -> Person:
         bones[bone] = parent, np.array(at)
         return bone
 
-    parent = None
+    parent: str | None = None
     for bone in names.above:
         parent = add(bone, parent, 0.0, 0.0, 0.0)
     root = parent
@@ -123,14 +123,14 @@ def person(name: str, names: Names) -> Person:
                 parent = add(bone, parent, *(mirror * place))
     for bone, above in names.props:
         add(bone, above, *(bones[above][1] + [0.0, 0.02, 0.05]))
-    above = root
+    helper = root
     for bone in names.loose_pairs:
         if "{" not in bone:
-            above = add(bone, root, 0.0, 0.0, 0.0)
+            helper = add(bone, root, 0.0, 0.0, 0.0)
         else:
             for side, words in SIDES.items():
                 x = 0.1 if side == "left" else -0.1
-                add(bone.format(**words), above, x, 0.1 if "foot" in bone else 1.0, 0.0)
+                add(bone.format(**words), helper, x, 0.1 if "foot" in bone else 1.0, 0.0)
 
     found = {"pelvis": (names.pelvis,), "head": (names.head,)} | {j: tuple(b) for j, b in names.spine.items()}
     if names.neck:
@@ -221,7 +221,8 @@ def rigify_controls() -> Person:
     shoulder = np.array([0.18, 1.43, -0.02])
     arm = {"upper_arm": shoulder, "forearm": shoulder + hang @ [0.28, 0, -0.01],
            "hand": shoulder + hang @ [0.53, 0, 0]}  # fmt: skip
-    leg = {"thigh": (0.1, 0.9, 0), "shin": (0.1, 0.49, 0.01), "foot": (0.1, 0.08, -0.02), "toe": (0.1, 0.02, 0.11)}
+    leg = {"thigh": np.array([0.1, 0.9, 0.0]), "shin": np.array([0.1, 0.49, 0.01]),
+           "foot": np.array([0.1, 0.08, -0.02]), "toe": np.array([0.1, 0.02, 0.11])}  # fmt: skip
     for side, mirror in (("L", np.ones(3)), ("R", np.array([-1.0, 1.0, 1.0]))):
         bones[f"shoulder.{side}"] = "ORG-spine.003", mirror * [0.04, 1.42, 0]
         bones[f"ORG-shoulder.{side}"] = "ORG-spine.003", mirror * [0.04, 1.42, 0]

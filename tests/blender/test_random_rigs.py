@@ -16,7 +16,8 @@ bpy = pytest.importorskip("bpy")
 from rigcheck.designs import INHERITANCE, TURNS, Design, bone_map  # noqa: E402
 from rigcheck.engine import Engine  # noqa: E402
 from rigcheck.figures import MODES  # noqa: E402
-from rigcheck.measure import Figures, measure  # noqa: E402
+from rigcheck.measure import measure  # noqa: E402
+from rigcheck.verdict import Figures  # noqa: E402
 
 EXAMPLES = int(os.environ.get("DPOSER_RIG_EXAMPLES", "25"))
 FRAMES = 12
@@ -50,7 +51,9 @@ designs = st.builds(
     crooked=st.booleans(),
     seed=st.integers(0, 999),
 )
-bent = st.lists(st.tuples(st.integers(0, 200), st.sampled_from(INHERITANCE)), min_size=1, max_size=4).map(tuple)
+bent = st.lists(st.tuples(st.integers(0, 200), st.sampled_from(INHERITANCE)), min_size=1, max_size=4).map(
+    tuple
+)
 
 
 def examples(share: float = 1.0) -> settings:
@@ -92,5 +95,7 @@ def test_any_rig_by_its_structure(design: Design, engine: Engine) -> None:
 
 @examples(0.5)
 @given(design=designs, inheritance=bent)
-def test_bones_that_inherit_otherwise(design: Design, inheritance: tuple[tuple[int, str], ...], engine: Engine) -> None:
+def test_bones_that_inherit_otherwise(
+    design: Design, inheritance: tuple[tuple[int, str], ...], engine: Engine
+) -> None:
     check(replace(design, inheritance=inheritance), engine, by_hand=True)
