@@ -28,7 +28,7 @@ class Case:
         make: an empty file with the animated armature, which is returned.
         options: for `measure`.
         isolated: whether Blender may not end by itself afterwards.
-        slow: whether tests leave it out.
+        slow: whether it is one of many alike, which a brief measurement leaves out.
     """
 
     name: str

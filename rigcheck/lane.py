@@ -38,8 +38,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--only", action="append", default=[], help="part of a rig's name; may be given again"
     )
+    parser.add_argument("--brief", action="store_true", help="of many files of one kind the first alone")
     options = parser.parse_args(arguments)
-    chosen = [case for case in cases() if not options.only or any(part in case.name for part in options.only)]
+    chosen = [
+        case
+        for case in cases()
+        if (not options.only or any(part in case.name for part in options.only))
+        and not (options.brief and case.slow)
+    ]
     # Blender may hang once Rigify has generated a rig, so that goes last.
     results = run(sorted(chosen, key=lambda case: case.isolated))
     rows = [{"kind": case.kind, **asdict(figures)} for case, figures in results]
