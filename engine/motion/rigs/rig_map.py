@@ -6,13 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.motion.joints import JOINTS
+from engine.motion.joints import REQUIRED, SPINE
 from engine.motion.skeleton import Skeleton
-
-SPINE = ("spine1", "spine2", "spine3")
-REQUIRED = tuple(
-    joint for joint in JOINTS if joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "shoulder", "elbow", "head")
-)
 
 
 @dataclass(frozen=True)

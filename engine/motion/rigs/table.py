@@ -35,9 +35,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from engine.motion.joints import JOINTS
+from engine.motion.joints import JOINTS, SPINE
 from engine.motion.rigs.assemble import bent_together, spine_sources
-from engine.motion.rigs.rig_map import SPINE, RigMap, Source, Switch
+from engine.motion.rigs.rig_map import RigMap, Source, Switch
 from engine.motion.skeleton import Skeleton
 
 # Where two tables fit equally well the earlier one is taken.
