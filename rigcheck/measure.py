@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One rig measured in Blender: found, carried to the body, carried back without and with edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+
+from engine.motion.joints import JOINTS
+from rigcheck.engine import Engine
+from rigcheck.extension import part
+from rigcheck.turns import angle_between, angle_of_directions
+
+POSE_LIMIT = 0.5  # degrees between a segment of the body and Blender's
+ROTATION_LIMIT = 0.1  # degrees between a bone as asked for and as Blender shows it
+POSITION_LIMIT = 0.1  # millimetres, alike
+
+_KEY = ("co", "handle_left", "handle_right", "interpolation", "handle_left_type", "handle_right_type", "type", "easing")
+_WIDE = ("co", "handle_left", "handle_right")
+State = dict[tuple[str, int], bytes]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured on one rig.
+
+    Attributes:
+        rig: its name in the table.
+        error: the sentence with which the engine refused it; nothing else is told then.
+        bones, frames: how many.
+        map, confidence: the mapping found.
+        lacks: body joints without a source.
+        pose: degrees, greatest angle between a segment of the body and Blender's evaluated pose.
+        pose_at: that segment and its frame.
+        edited_pose: alike, after the edit of all joints was written.
+        unedited: whether a round trip without an edit leaves every key as it is, bit for bit.
+        others: whether an edit of one arm leaves every key of all other bones as it is.
+        rotation, rotation_at: degrees, greatest difference between mapped bones as asked for and as Blender shows them.
+        position: millimetres, alike.
+        locked: mapped bones that may not be written, as something else moves them.
+    """
+
+    rig: str
+    error: str = ""
+    bones: int = 0
+    frames: int = 0
+    map: str = ""
+    confidence: float = 0.0
+    lacks: tuple[str, ...] = ()
+    pose: float = np.nan
+    pose_at: str = ""
+    edited_pose: float = np.nan
+    edited_pose_at: str = ""
+    unedited: bool = False
+    others: bool = False
+    rotation: float = np.nan
+    rotation_at: str = ""
+    position: float = np.nan
+    position_at: str = ""
+    locked: tuple[str, ...] = ()
+
+    def failures(self) -> list[str]:
+        """What falls short of the limits, in words."""
+        if self.error:
+            return [self.error]
+        found = []
+        if not self.pose < POSE_LIMIT:
+            found.append(f"pose {self.pose:.3f} degrees at {self.pose_at}")
+        if not self.unedited:
+            found.append("keys differ without an edit")
+        if not self.others:
+            found.append("keys of other bones differ after an edit of one arm")
+        if not self.rotation < ROTATION_LIMIT:
+            found.append(f"rotation {self.rotation:.4f} degrees at {self.rotation_at}")
+        if not self.position < POSITION_LIMIT:
+            found.append(f"position {self.position:.4f} mm at {self.position_at}")
+        return found
+
+
+def measure(
+    rig: str,
+    ob: Any,
+    engine: Engine,
+    *,
+    frames: tuple[int, int] | None = None,
+    bone_map: Mapping[str, str] | None = None,
+    human_bones: Mapping[str, str] | None = None,
+    deform: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Figures:
+    """Measure an animated armature; its action is the original again afterwards.
+
+    Args:
+        rig: what the rig is called.
+        ob: the armature, in the present scene.
+        engine: running.
+        frames: first and last; those of the action where None.
+        bone_map, human_bones: as for `find_map`.
+        deform: for control rigs, body joint -> the bone that deforms: judged in place of the control.
+        seed: of the edits.
+    """
+    armature = part("armature")
+    scene = bpy.context.scene
+    extent = frames or armature.action_range(ob)
+    assert extent is not None, "the rig has no motion"
+    clip = armature.read(ob, scene, *extent)
+    while not clip.complete:
+        armature.evaluate(clip, bpy.context, 60.0)
+    params, arrays = clip.request()
+    info = {key: params[key] for key in ("names", "fps", "scale")}
+    told, found = engine.ask(info | {"bone_map": bone_map, "human_bones": human_bones, "seed": seed}, arrays)
+    if "error" in told:
+        return Figures(rig, told["error"], len(clip.names), len(clip))
+
+    judge = _Judge(ob, clip, told, found, deform or {})
+    before, state = poses(ob, clip.names, clip.frames), keys(ob)
+    pose, pose_at = judge.segments(before, found["segments"])
+
+    unedited = _written(clip, found, "none") is None and keys(ob) == state
+    others = False
+    if _written(clip, found, "arm") is not None:
+        others = _alike_but(ob, state, told["arm"])
+        _restore(ob, clip)
+    written = _written(clip, found, "all")
+    after = poses(ob, clip.names, clip.frames)
+    if written is not None:
+        _restore(ob, clip)
+    edited_pose, edited_pose_at = judge.segments(after, found["edited_segments"])
+    rotation, rotation_at, position, position_at = judge.edit(before, after)
+    mapped = [bone for bones in told["turned"].values() for bone in bones]
+    return Figures(
+        rig=rig,
+        bones=len(clip.names),
+        frames=len(clip),
+        map=told["map"],
+        confidence=told["confidence"],
+        lacks=tuple(joint for joint in JOINTS if joint not in told["joints"]),
+        pose=pose,
+        pose_at=pose_at,
+        edited_pose=edited_pose,
+        edited_pose_at=edited_pose_at,
+        unedited=unedited and keys(ob) == state,
+        others=others,
+        rotation=rotation,
+        rotation_at=rotation_at,
+        position=position,
+        position_at=position_at,
+        locked=tuple(bone for bone in mapped if clip.rotations_locked[clip.names.index(bone)]),
+    )
+
+
+def poses(ob: Any, names: Sequence[str], frames: np.ndarray) -> np.ndarray:
+    """(T, J, 4, 4) float64 pose matrices in the armature's space, evaluated by Blender."""
+    scene, order = bpy.context.scene, [ob.pose.bones.find(name) for name in names]
+    values = np.empty((len(ob.pose.bones), 4, 4), np.float32)
+    result = np.empty((len(frames), len(names), 4, 4))
+    for row, frame in zip(result, frames.tolist(), strict=True):
+        scene.frame_set(frame)
+        posed = ob.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        posed.pose.bones.foreach_get("matrix", values.reshape(-1))
+        row[:] = values[order].transpose(0, 2, 1)  # Blender hands matrices out column by column
+    return result
+
+
+def keys(ob: Any) -> State:
+    """Every attribute of every key of each curve that animates the object."""
+    state = {}
+    for curve in part("compat").curves(ob.animation_data):
+        points, parts = curve.keyframe_points, []
+        for name in _KEY:
+            wide = name in _WIDE
+            values = np.empty(len(points) * (2 if wide else 1), np.float32 if wide else np.int32)
+            points.foreach_get(name, values)
+            parts.append(values.tobytes())
+        state[curve.data_path, curve.array_index] = b"".join(parts)
+    return state
+
+
+class _Judge:
+    """Compares what the engine tells about one rig with poses that Blender evaluated."""
+
+    def __init__(
+        self, ob: Any, clip: Any, told: dict[str, Any], found: dict[str, np.ndarray], deform: Mapping[str, str]
+    ) -> None:
+        self._clip, self._told, self._found, self._deform = clip, told, found, deform
+        self._index = {name: j for j, name in enumerate(clip.names)}
+
+    def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str]:
+        """Greatest angle in degrees of the body's segments (T, S, 3) to those of poses (T, J, 4, 4), and where."""
+        pairs = self._told["segments"]
+        heads = {joint: shown[:, self._bone(joint), :3, 3] for pair in pairs for joint in pair}
+        blenders = np.stack([heads[child] - heads[joint] for joint, child in pairs], axis=1)
+        angles = np.degrees(angle_of_directions(directions, blenders))
+        frame, segment = np.unravel_index(angles.argmax(), angles.shape)
+        joint, child = pairs[segment]
+        return float(angles.max()), f"{joint} to {child}, frame {self._clip.frames[frame]}"
+
+    def edit(self, before: np.ndarray, after: np.ndarray) -> tuple[float, str, float, str]:
+        """Greatest rotation error (degrees) and position error (mm) after the edit of all joints, and where."""
+        if self._deform:
+            return (*self._deformed(before, after), 0.0, "")
+        mapped = [self._index[bone] for bones in self._told["turned"].values() for bone in bones]
+        wanted, shown = self._found["wanted"][:, mapped], after[:, mapped]
+        angles = np.degrees(angle_between(wanted[..., :3, :3], _rotations(shown)))
+        gaps = np.linalg.norm(wanted[..., :3, 3] - shown[..., :3, 3], axis=-1) * self._told["scale"] * 1000.0
+        names = [self._clip.names[bone] for bone in mapped]
+        worst, farthest = (names[np.argmax(values.max(axis=0))] for values in (angles, gaps))
+        return float(angles.max()), worst, float(gaps.max()), farthest
+
+    def _deformed(self, before: np.ndarray, after: np.ndarray) -> tuple[float, str]:
+        """How far the deforming bones are from turning as their joints did.
+
+        Elbows are left to the segments: part of their turn is the wrist's twist, which their bone leaves to the hand.
+        """
+        joints = [j for j in self._told["turned"] if j in self._deform and not j.endswith("elbow")]
+        bones = [self._bone(joint) for joint in joints]
+        turns = self._found["turns"][:, [JOINTS.index(joint) for joint in joints]]
+        wanted, shown = turns @ _rotations(before[:, bones]), _rotations(after[:, bones])
+        angles = np.degrees(angle_between(wanted, shown))
+        return float(angles.max()), self._deform[joints[angles.max(axis=0).argmax()]]
+
+    def _bone(self, joint: str) -> int:
+        return self._index[self._deform.get(joint) or self._told["heads"][joint]]
+
+
+def _rotations(poses: np.ndarray) -> np.ndarray:
+    """Rotations (..., 3, 3) of poses (..., 4, 4) without their scale."""
+    axes = poses[..., :3, :3]
+    return axes / np.linalg.norm(axes, axis=-2, keepdims=True)
+
+
+def _written(clip: Any, found: dict[str, np.ndarray], edit: str) -> Any:
+    kinds = ("rotations", "translations", "turned", "moved")
+    return part("armature").write(clip, *(found[f"{kind}_{edit}"] for kind in kinds))
+
+
+def _restore(ob: Any, clip: Any) -> None:
+    """Take the result away and give the armature its original action back."""
+    result = ob.animation_data.action
+    original = next(action for action in bpy.data.actions if action.session_uid == clip.action_uid)
+    part("compat").assign(ob.animation_data, original, clip.slot)
+    bpy.data.actions.remove(result)
+
+
+def _alike_but(ob: Any, state: State, bones: Sequence[str]) -> bool:
+    """Whether the present keys are those of a state but for some bones' rotations, and differ there."""
+    paths = tuple(f"{ob.pose.bones[bone].path_from_id()}.rotation" for bone in bones)
+    now = keys(ob)
+    own = {curve for curve in state if curve[0].startswith(paths)}
+    same = all(now.get(curve) == state[curve] for curve in state.keys() - own)
+    fresh = all(curve[0].startswith(paths) for curve in now.keys() - state.keys())
+    return same and fresh and any(now[curve] != state.get(curve) for curve in now if curve[0].startswith(paths))
