@@ -31,7 +31,7 @@ _ATTRIBUTES: dict[str, tuple[type[np.generic], int, float]] = {
     "select_right_handle": (np.bool_, 1, False),
 }
 _POINTS = ("co", "handle_left", "handle_right")
-_Keys = dict[str, np.ndarray]
+Keys = dict[str, np.ndarray]
 
 
 def is_active(curve: FCurve) -> bool:
@@ -49,6 +49,13 @@ def is_writable(curve: FCurve) -> bool:
 def has_values(curve: FCurve) -> bool:
     """Whether the curve has keys or baked samples."""
     return bool(len(curve.keyframe_points) or len(curve.sampled_points))
+
+
+def is_constant(curve: FCurve, value: float) -> bool:
+    """Whether every key has this value, within what files round to; true for a curve without keys."""
+    if len(curve.sampled_points) or len(curve.modifiers):
+        return False
+    return bool((np.abs(_get(curve.keyframe_points, "co")[:, 1] - value) < 1e-4).all())
 
 
 def extent(curve: FCurve) -> tuple[float, float]:
@@ -69,6 +76,16 @@ def sample(curve: FCurve, frames: np.ndarray) -> np.ndarray:
         if index[-1] < len(co) and np.abs(co[index, 0] - frames).max() < 1e-4:
             return co[index, 1].astype(np.float64)
     return np.fromiter(map(curve.evaluate, frames.tolist()), np.float64, len(frames))
+
+
+def saved(curve: FCurve) -> Keys:
+    """All that there is of a curve's keys."""
+    return {name: _get(curve.keyframe_points, name) for name in _ATTRIBUTES}
+
+
+def restore(curve: FCurve, keys: Keys) -> None:
+    """Give a curve the keys that it had, see `saved`."""
+    _set(curve, keys, saved(curve))
 
 
 def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> int:
@@ -159,7 +176,7 @@ def _get(points: object, name: str) -> np.ndarray:
     return values.reshape(-1, width) if width > 1 else values
 
 
-def _set(curve: FCurve, keys: _Keys, present: _Keys) -> None:
+def _set(curve: FCurve, keys: Keys, present: Keys) -> None:
     """Replace the curve's keys, which are ``present``, setting only what differs."""
     points, count = curve.keyframe_points, len(keys["co"])
     if len(points) != count:
@@ -223,7 +240,7 @@ def _frames_to_hold(
     return held[~_within(held, firsts, lasts)]
 
 
-def _keep_slopes(keys: _Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> bool:
+def _keep_slopes(keys: Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> bool:
     """Whether there are any to free: free the automatic handles of the last key before each run and the first after it.
 
     Automatic handles follow both neighbours, so the untouched side of such a key would bend. ``outside`` are
@@ -242,9 +259,9 @@ def _keep_slopes(keys: _Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np
     return bool(len(edges))
 
 
-def _fresh(added: np.ndarray, values: np.ndarray, keys: _Keys) -> _Keys:
+def _fresh(added: np.ndarray, values: np.ndarray, keys: Keys) -> Keys:
     """New keys; they interpolate as the key before them does, without its easing."""
-    fresh: _Keys = {}
+    fresh: Keys = {}
     for name, (kind, width, default) in _ATTRIBUTES.items():
         fresh[name] = np.full((len(added), width) if width > 1 else len(added), default, kind)
     for name in _POINTS:

@@ -25,6 +25,10 @@ _SILENCE_LIMIT = 600.0  # seconds without a word after which an engine is given 
 _CANCELLED = "Cancelled; nothing was changed."
 
 
+Request = tuple[str, dict[str, Any], dict[str, Any]]
+"""The operation, the parameters and the arrays for the engine."""
+
+
 @dataclass(frozen=True)
 class Done:
     """How a job ended: the sentence to report, its level, and whether it did what it is for."""
@@ -39,11 +43,15 @@ class Task(Protocol):
 
     Attributes:
         title: what is being done, in one word.
+        stage: what `prepare` is doing, in one word.
         frames: how many frames it is done to; 0 where that makes no sense.
     """
 
     @property
     def title(self) -> str: ...
+
+    @property
+    def stage(self) -> str: ...
 
     @property
     def frames(self) -> int: ...
@@ -52,12 +60,16 @@ class Task(Protocol):
         """Do a short piece of the work that needs Blender; False while there is more of it."""
         ...
 
-    def request(self, context: Context) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """The operation, the parameters and the arrays for the engine."""
+    def request(self, context: Context) -> Request | Done:
+        """What to ask the engine; or how the job ended, where nothing is left to ask."""
         ...
 
-    def finish(self, context: Context, message: Message) -> Done:
-        """Use the engine's result."""
+    def finish(self, context: Context, message: Message) -> Done | None:
+        """Use the engine's result; None where there is more to prepare and to ask."""
+        ...
+
+    def abandon(self) -> None:
+        """Take back what was done so far; called when the job ends in any other way than well."""
         ...
 
 
@@ -105,13 +117,20 @@ class Job:
             Cancelled: `cancel` was called.
             EngineError: the task or the engine failed.
         """
+        try:
+            return self._advance(context)
+        except BaseException:
+            self._task.abandon()
+            raise
+
+    def _advance(self, context: Context) -> Done | None:
         if self._cancelled:
             raise Cancelled(_CANCELLED)
         if self._process is None:
             self._process = session.engine(context)
         if self._number is None:
             if not self._task.prepare(context):
-                self.stage = "Reading"
+                self.stage = self._task.stage
                 return None
             messages = self._process.poll()
             if self._process.info is None:
@@ -122,7 +141,10 @@ class Job:
                         "The engine did not start in time; restart it or choose another interpreter."
                     )
                 return None
-            self._number = self._process.request(*self._task.request(context))
+            request = self._task.request(context)
+            if isinstance(request, Done):
+                return request
+            self._number = self._process.request(*request)
             self._asked = self._heard = time.monotonic()
             self.stage = self.title
         else:
@@ -140,6 +162,7 @@ class Job:
         if message.type == "error":
             raise getattr(errors, message.kind, EngineError)(message.message)
         if message.type == "result":
+            self._number = None
             return self._task.finish(context, message)
         self.fraction = min(max(message.done / message.total, 0.0), 1.0) if message.total > 0 else 0.0
         self.stage = message.stage.capitalize() or self.title

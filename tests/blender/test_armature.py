@@ -79,7 +79,7 @@ def test_new_rotations_of_every_mode_show_in_blenders_pose(armature: Any, rigs: 
     rigs.animate(ob, modes=rigs.MODES)
     clip = read(armature, ob)
     wanted = turned(clip)
-    written = armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    written = writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     assert written.action == "walk_clean" and written.bones == len(clip.names)
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
 
@@ -90,7 +90,7 @@ def test_the_original_stays_bit_equal_under_a_fake_user(armature: Any, rigs: Any
     slot = compat.slot_identifier(ob.animation_data)
     before = rigs.keys(ob)
     clip = read(armature, ob)
-    armature.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
     assert ob.animation_data.action != action and action.use_fake_user
     assert compat.slot_identifier(ob.animation_data) == slot
     compat.assign(ob.animation_data, action, slot)
@@ -107,7 +107,7 @@ def test_bones_and_frames_that_do_not_change_keep_their_keys(armature: Any, rigs
     changed = nowhere(clip)
     arm = clip.names.index("left_elbow")
     changed[10:20, arm] = True
-    armature.write(clip, turned(clip), clip.translations, changed, nowhere(clip))
+    writing.write(clip, turned(clip), clip.translations, changed, nowhere(clip))
     after = rigs.keys(ob)
     assert before.keys() == after.keys()
     for (path, index), keys in before.items():
@@ -127,7 +127,7 @@ def test_a_translation_moves_the_root_alone(armature: Any, rigs: Any) -> None:
     moved[:, 0] += 5.0
     changed[:, 0] = True
     before = rigs.poses(ob, clip.frames)
-    armature.write(clip, clip.rotations, moved, nowhere(clip), changed)
+    writing.write(clip, clip.rotations, moved, nowhere(clip), changed)
     after = rigs.poses(ob, clip.frames)
     shift = before[:, 0, :3, :3] @ np.zeros(3) + (clip.rest[0, :3, :3] @ np.full(3, 5.0))
     np.testing.assert_allclose(
@@ -149,7 +149,7 @@ def test_sparse_keys_change_where_they_should_only(armature: Any, rigs: Any, com
     j = clip.names.index("left_elbow")
     changed[44:50, j] = True  # frames 45 to 50, between the keys on 40 and 60
     wanted = np.where(changed[..., None], turned(clip), clip.rotations)
-    armature.write(clip, wanted, clip.translations, changed, nowhere(clip))
+    writing.write(clip, wanted, clip.translations, changed, nowhere(clip))
     curves = {c.array_index: c for c in compat.curves(ob.animation_data)}
     outside = (fine <= 40) | (fine >= 60)
     whole = (fine == np.round(fine)) & ~((fine >= 45) & (fine <= 50))
@@ -177,7 +177,7 @@ def test_sparse_keys_become_a_key_on_every_changed_frame(armature: Any, rigs: An
     assert curves
     clip = read(armature, ob)
     wanted = turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     counts = {len(keys) for (path, _), keys in rigs.keys(ob).items() if "head" in path}
     assert counts == {48}
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
@@ -200,7 +200,7 @@ def test_keys_between_frames_do_not_bring_the_noise_back(armature: Any, rigs: An
     assert (clip.frames[0], clip.frames[-1]) == (1, 40)
     still = np.zeros_like(clip.rotations)
     still[..., 0] = 1
-    armature.write(clip, still, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, still, clip.translations, everywhere(clip), nowhere(clip))
     curve = next(c for c in part_curves(ob) if c.array_index == 0 and "head" in c.data_path)
     assert max(abs(curve.evaluate(f)) for f in np.arange(1, 40, 0.1)) < 1e-6
 
@@ -221,7 +221,7 @@ def test_a_bone_without_keys_gets_them_where_it_changes(armature: Any, rigs: Any
     changed, j = nowhere(clip), clip.names.index("head")
     changed[10:15, j] = True
     before, wanted = rigs.poses(ob, clip.frames), np.where(changed[..., None], turned(clip), clip.rotations)
-    armature.write(clip, wanted, clip.translations, changed, nowhere(clip))
+    writing.write(clip, wanted, clip.translations, changed, nowhere(clip))
     after = rigs.poses(ob, clip.frames)
     same = np.ones(48, bool)
     same[10:15] = False
@@ -246,7 +246,7 @@ def test_locked_and_modified_curves_are_left(armature: Any, rigs: Any) -> None:
     locked = {n for n, lock in zip(clip.names, clip.rotations_locked, strict=True) if lock}
     assert locked == {"left_knee", "neck", "right_knee"}
     before = rigs.keys(ob)
-    armature.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
     after = rigs.keys(ob)
     for path, keys in before.items():
         left = any(f'"{name}"' in path[0] for name in locked) or path[0].endswith("location")
@@ -270,7 +270,7 @@ def test_a_constrained_rig_is_read_as_it_is_seen(armature: Any, rigs: Any) -> No
     assert {n for n, lock in zip(clip.names, clip.rotations_locked, strict=True) if lock} == arm
     assert clip.locked_by == {"follow constraints": 3}
     keys, wanted = rigs.keys(ob), turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     for path, points in rigs.keys(ob).items():
         if any(f'"{name}"' in path[0] for name in arm):
             assert np.array_equal(points, keys[path])
@@ -296,7 +296,7 @@ def test_unusual_inheritance(armature: Any, rigs: Any, flag: str) -> None:
     assert clip.poses is not None
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(ob, clip.frames), atol=5e-6)
     wanted = turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=2e-5)
 
 
@@ -321,7 +321,7 @@ def test_nla_strips_below_the_action_are_seen(armature: Any, rigs: Any) -> None:
     before = rigs.poses(ob, clip.frames)
     np.testing.assert_allclose(forward(clip, clip.rotations), before, atol=5e-6)
     wanted = turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
     ob.animation_data.action_blend_type = "ADD"
     with pytest.raises(armature.ArmatureError, match="Replace"):
@@ -335,7 +335,7 @@ def test_names_that_need_escaping(armature: Any, rigs: Any) -> None:
     rigs.animate(ob, 10)
     clip = read(armature, ob, 1, 10)
     wanted = turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
 
 
@@ -363,7 +363,7 @@ def test_an_action_shared_through_slots(armature: Any, rigs: Any, compat: Any) -
     before, poses = rigs.keys(first), rigs.poses(first, range(1, 49))
     clip = read(armature, second)
     wanted = turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     assert second.animation_data.action_slot.identifier == "OBSecond"
     np.testing.assert_allclose(rigs.poses(second, clip.frames), forward(clip, wanted), atol=1e-3)
     after = rigs.keys(first)
@@ -388,7 +388,7 @@ def test_edits_made_meanwhile_are_not_overwritten(armature: Any, rigs: Any) -> N
     part_curves(ob)[5].keyframe_points[3].co[1] += 0.1
     actions = len(bpy.data.actions)
     with pytest.raises(armature.ArmatureError, match="edited"):
-        armature.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+        writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
     assert ob.animation_data.action == action and len(bpy.data.actions) == actions
 
 
@@ -398,7 +398,7 @@ def test_an_armature_removed_meanwhile(armature: Any, rigs: Any) -> None:
     clip = read(armature, ob)
     bpy.data.objects.remove(ob)
     with pytest.raises(armature.ArmatureError, match="removed"):
-        armature.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+        writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
 
 
 def test_an_action_exchanged_meanwhile(armature: Any, rigs: Any) -> None:
@@ -407,7 +407,7 @@ def test_an_action_exchanged_meanwhile(armature: Any, rigs: Any) -> None:
     clip = read(armature, ob)
     ob.animation_data.action = action.copy()
     with pytest.raises(armature.ArmatureError, match="another action"):
-        armature.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+        writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
 
 
 def test_a_failure_while_writing_leaves_nothing(
@@ -422,7 +422,7 @@ def test_a_failure_while_writing_leaves_nothing(
 
     monkeypatch.setattr(armature.curves, "rewrite", fail)
     with pytest.raises(MemoryError):
-        armature.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+        writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
     assert ob.animation_data.action == action and len(bpy.data.actions) == 1
     assert len(rigs.keys(ob)) == 23 * 4 + 3
 
@@ -431,7 +431,7 @@ def test_nothing_changed_writes_nothing(armature: Any, rigs: Any) -> None:
     ob = rigs.smpl()
     action = rigs.animate(ob)
     clip = read(armature, ob)
-    assert armature.write(clip, clip.rotations, clip.translations, nowhere(clip), nowhere(clip)) is None
+    assert writing.write(clip, clip.rotations, clip.translations, nowhere(clip), nowhere(clip)) is None
     assert ob.animation_data.action == action and len(bpy.data.actions) == 1
 
 
@@ -470,7 +470,7 @@ def test_a_linked_armature_is_refused_and_an_override_is_not(
     assert armature.refusal(override) == ""
     clip = read(armature, override)
     wanted = turned(clip)
-    armature.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
+    writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     assert override.animation_data.action.library is None
     np.testing.assert_allclose(rigs.poses(override, clip.frames), forward(clip, wanted), atol=1e-5)
 
@@ -492,6 +492,6 @@ def test_a_long_name_keeps_its_ending(armature: Any, rigs: Any) -> None:
     ob = rigs.smpl()
     rigs.animate(ob, 3).name = "ä" * 200
     clip = read(armature, ob, 1, 3)
-    assert armature.write(
+    assert writing.write(
         clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip)
     ).action.endswith("ä_clean")
