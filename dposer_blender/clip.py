@@ -35,6 +35,8 @@ class Clip:
         locked_by: how many bones are locked, for each reason in words that follow "they".
         poses: (T, J, 4, 4) float32 evaluated pose matrices, or None where the f-curves say it all.
         evaluated: how many frames of ``poses`` are filled in.
+        bone_map: body joint -> bone where the user mapped it, "" for a joint that is left out.
+        human_bones: VRM human bone -> bone, where the VRM add-on names them.
     """
 
     armature: str
@@ -61,6 +63,8 @@ class Clip:
     locked_by: dict[str, int] = field(default_factory=dict)
     poses: np.ndarray | None = None
     evaluated: int = 0
+    bone_map: dict[str, str] = field(default_factory=dict)
+    human_bones: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -104,7 +108,13 @@ class Clip:
 
     def request(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The parameters and arrays that describe this clip to the engine."""
-        params = {"fps": self.fps, "names": list(self.names), "scale": self.scale, "bone_map": None}
+        params = {
+            "fps": self.fps,
+            "names": list(self.names),
+            "scale": self.scale,
+            "bone_map": self.bone_map or None,
+            "human_bones": self.human_bones or None,
+        }
         arrays = {
             "parents": self.parents,
             "rest": self.rest,
