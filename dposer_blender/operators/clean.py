@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from bpy.types import Context, Object, Operator, Scene
 
 from ...engine.errors import EngineError
-from .. import armature, compat, jobs, outcomes, preferences
+from .. import armature, bone_map, compat, jobs, outcomes, preferences, vrm
 from ..armature import ArmatureError
 from ..client import Message
 from ..clip import Clip
@@ -106,6 +106,7 @@ class DPOSER_OT_clean_motion(JobOperator, Operator):
         padding = round(_PADDING * scene.render.fps / scene.render.fps_base)
         begin, end = max(whole[0], first - padding), min(whole[1], last + padding)
         clip = armature.read(ob, scene, begin, end)
+        clip.bone_map, clip.human_bones = bone_map.entries(ob.data), vrm.human_bones(ob.data)
         settings = {
             "method": self.method,
             "strength": self.strength,

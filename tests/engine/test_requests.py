@@ -140,7 +140,7 @@ HUMAN_BONES = {
 
 def make_body(names: tuple[str, ...] = JOINTS) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The body's own skeleton under other bone names, with noise for an animation."""
-    params, arrays = make_request()
+    params = make_request()[0]
     heads = np.array(OFFSETS, float)
     for j, parent in enumerate(PARENTS[1:], start=1):
         heads[j] += heads[parent]
