@@ -63,13 +63,13 @@ def refusal_to_write(ob: Object, target: str = "NEW") -> str:
         )
     animation = ob.animation_data
     action, strip = animation.action, rig.tweaked_strip(ob)
-    if target == "NLA":
-        return f"{ob.name} is in tweak mode: leave it in the NLA Editor first" if strip is not None else ""
+    if strip is not None and target == "NLA":
+        return f"{ob.name} is in tweak mode: leave it in the NLA Editor first"
     if strip is not None and (strip.blend_type != "REPLACE" or strip.influence < 1):
         return f"{strip.name} is mixed with other NLA strips: set it to Replace at full influence first"
     mixed = animation.action_blend_type != "REPLACE" or animation.action_influence < 1
     if strip is None and mixed and rig.strips(ob):
-        return f"{ob.name} mixes its action with NLA strips: set it to Replace, or write to an NLA layer"
+        return f"{ob.name} mixes its action with NLA strips: set it to Replace at full influence first"
     if target == "OVERWRITE":
         if action is None:
             return f"{ob.name} has no action to overwrite: write to a new one"
@@ -79,7 +79,7 @@ def refusal_to_write(ob: Object, target: str = "NEW") -> str:
 
 
 def action_range(ob: Object) -> tuple[int, int] | None:
-    """First and last whole frame of the armature's motion; None where nothing moves it.
+    """First and last whole frame of the armature's motion; None where nothing moves its bones.
 
     They are the action's own frames, which tweak mode shows at another time.
     """
@@ -87,8 +87,9 @@ def action_range(ob: Object) -> tuple[int, int] | None:
     if animation.action is None:
         extents = [(strip.frame_start, strip.frame_end) for strip in rig.strips(ob)]
     else:
-        found = motion_curves(animation).values()
-        extents = [curves.extent(curve) for curve in found if curves.has_values(curve)]
+        found = {key: curve for key, curve in motion_curves(animation).items() if curves.has_values(curve)}
+        moves_bones = any(rig.is_pose_path(path) for path, _ in found)
+        extents = [curves.extent(curve) for curve in found.values()] if moves_bones else []
     if not extents:
         return None
     first, last = min(begin for begin, _ in extents), max(end for _, end in extents)

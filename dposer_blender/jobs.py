@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -38,39 +38,35 @@ class Done:
     finished: bool = True
 
 
-class Task(Protocol):
+class Task:
     """What a job does before and after the engine has its turn; made of plain data.
 
     Attributes:
         title: what is being done, in one word.
         stage: what `prepare` is doing, in one word.
         frames: how many frames it is done to; 0 where that makes no sense.
+        fraction: how much of `prepare` is done, 0 to 1.
     """
 
-    @property
-    def title(self) -> str: ...
+    title = ""
+    stage = "Reading"
+    frames = 0
+    fraction = 0.0
 
-    @property
-    def stage(self) -> str: ...
+    def prepare(self, context: Context) -> bool | Done:
+        """Do a short piece of the work that needs Blender: False while there is more of it, or how the job ended."""
+        return True
 
-    @property
-    def frames(self) -> int: ...
-
-    def prepare(self, context: Context) -> bool:
-        """Do a short piece of the work that needs Blender; False while there is more of it."""
-        ...
-
-    def request(self, context: Context) -> Request | Done:
-        """What to ask the engine; or how the job ended, where nothing is left to ask."""
-        ...
+    def request(self, context: Context) -> Request:
+        """What to ask the engine."""
+        raise NotImplementedError
 
     def finish(self, context: Context, message: Message) -> Done | None:
-        """Use the engine's result; None where there is more to prepare and to ask."""
-        ...
+        """Use the engine's result; None where there is more to prepare."""
+        raise NotImplementedError
 
     def abandon(self) -> None:
-        """Take back what was done so far; called when the job ends in any other way than well."""
-        ...
+        """Take back what was done so far; called when the job ends before it is done."""
 
 
 class Job:
@@ -110,6 +106,11 @@ class Job:
             session.cancel(self._number)
         self._cancelled = True
 
+    def abandon(self) -> None:
+        """Give up and take back what was done, now: nothing will advance any more."""
+        self.cancel()
+        self._task.abandon()
+
     def advance(self, context: Context) -> Done | None:
         """Do what can be done without waiting; the end of the job where it has come.
 
@@ -129,8 +130,11 @@ class Job:
         if self._process is None:
             self._process = session.engine(context)
         if self._number is None:
-            if not self._task.prepare(context):
-                self.stage = self._task.stage
+            prepared = self._task.prepare(context)
+            if isinstance(prepared, Done):
+                return prepared
+            if not prepared:
+                self.stage, self.fraction = self._task.stage, self._task.fraction
                 return None
             messages = self._process.poll()
             if self._process.info is None:
@@ -141,10 +145,7 @@ class Job:
                         "The engine did not start in time; restart it or choose another interpreter."
                     )
                 return None
-            request = self._task.request(context)
-            if isinstance(request, Done):
-                return request
-            self._number = self._process.request(*request)
+            self._number = self._process.request(*self._task.request(context))
             self._asked = self._heard = time.monotonic()
             self.stage = self.title
         else:
@@ -238,7 +239,7 @@ class JobOperator:
 
     def cancel(self, context: Context) -> None:
         """Called by Blender when it ends the operator itself."""
-        self._job.cancel()
+        self._job.abandon()
         self._end(context)
 
     def _begin(self, context: Context) -> None:
@@ -310,7 +311,8 @@ def unregister() -> None:
 def _abandon(*_: object) -> None:
     """Drop the job: what it has read is about to go."""
     global _current
-    cancel()
+    if _current is not None:
+        _current.abandon()
     _current = None
 
 

@@ -131,6 +131,7 @@ class Settling:
     def _switched(self, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where bones do not move what they stand for (T, J), and where they shall from now on."""
         clip, mapping = self._clip, self._puppet.mapping
+        assert clip.poses is not None
         idle = _angles(clip.poses, self._puppet.own) > REACHED
         thrown = np.zeros_like(idle)
         self.switches: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,7 +113,7 @@ class Writing:
         """Leave the armature as it was before."""
         self._steps.close()
 
-    def _run(self) -> Iterator[None]:
+    def _run(self) -> Generator[None, None, None]:
         clip = self._clip
         ob = armature.resolve(clip)
         if reason := armature.refusal_to_write(ob, self._settings.target):
@@ -124,7 +124,8 @@ class Writing:
             return
         result = _Result(ob, clip, self._settings)
         try:
-            missed, switched = 0.0, ()
+            missed = 0.0
+            switched: tuple[str, ...] = ()
             if clip.puppet is None:
                 change = _local(ob, clip, change)
             else:
@@ -140,7 +141,7 @@ class Writing:
         touched = change.turned.any(axis=0) | change.moved.any(axis=0)
         self.written = Written(name, int(touched.sum()), keys, switched, float(np.degrees(missed)))
 
-    def _settle(self, result: _Result, settling: Settling) -> Iterator[None]:
+    def _settle(self, result: _Result, settling: Settling) -> Generator[None, None, None]:
         """Let Blender evaluate the puppet's keys, and put right what is off."""
         clip, rows = self._clip, settling.rows
         for number in range(PASSES):
@@ -254,7 +255,7 @@ class _Result:
     def finish(self, change: Change) -> str:
         """Leave the result where it belongs; the name of its action."""
         ob = armature.resolve(self.clip)
-        action, original = _action(self.clip.action_uid), _action(self._read.action_uid)
+        action, original = ob.animation_data.action, _action(self._read.action_uid)
         if self._settings.target == "NLA":
             _keep_changed(ob, self.clip, change)
             _push(ob, original, self._read.slot, action, self.clip.slot)

@@ -26,7 +26,7 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     Args:
         params: ``fps``, ``names`` (J), ``scale`` (metres per rig unit), ``settings`` (fields of
             `CleanSettings`), ``bone_map`` (body joint to bone, or null to find it), ``human_bones`` (VRM human bone to
-            bone, or null).
+            bone, or null), ``mapping`` (what `map_bones` found, in place of both, or null).
         arrays: ``parents`` (J,), ``rest`` (J, 4, 4), ``tails`` (J, 3), ``rotations`` (T, J, 4) WXYZ,
             ``translations`` (T, J, 3).
         on_step: told (done, total, stage); stops the task by raising.
@@ -42,11 +42,15 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     from engine.tasks.clean import CleanSettings, clean
 
     motion = _motion(params, arrays)
-    bone_map, human_bones = _names(params, "bone_map"), _names(params, "human_bones")
+    human_bones = _names(params, "human_bones")
+    bone_map: RigMap | dict[str, str] | None = _names(params, "bone_map")
+    if params.get("mapping") is not None:
+        bone_map = RigMap.restored(params["mapping"])
     settings = _dataclass(CleanSettings, params.get("settings", {}))
     result = clean(motion, settings, bone_map, on_step, human_bones)
     try:
-        found = dict(find_map(motion.skeleton, bone_map, human_bones).bones)
+        rig_map = bone_map if isinstance(bone_map, RigMap) else find_map(motion.skeleton, bone_map, human_bones)
+        found = rig_map.bones
     except MappingError:  # filters need no map
         found = {}
     return {"report": result.report, "map": found}, {
@@ -67,9 +71,8 @@ def map_bones(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
     Returns:
         ``{"found", "map", "problem"}`` and no arrays. ``found`` is what is found without the bone map, ``map`` what
-        comes of both; null where there is none, and then ``problem`` says why in a sentence. A mapping is ``{"name",
-        "title", "bones": {joint: [bones that it turns]}, "confidence", "reasons", "switches", "follows"}``, see
-        `RigMap`.
+        comes of both; null where there is none, and then ``problem`` says why in a sentence. A mapping is that of
+        `RigMap.described`.
 
     Raises:
         ProtocolError: a parameter or array is missing.
@@ -79,13 +82,13 @@ def map_bones(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     bone_map, human_bones = _names(params, "bone_map"), _names(params, "human_bones")
     answer: Header = {"found": None, "map": None, "problem": ""}
     try:
-        answer["found"] = _described(find_map(skeleton, None, human_bones))
+        answer["found"] = find_map(skeleton, None, human_bones).described()
     except MappingError as error:
         answer["problem"] = str(error)
     if not bone_map:
         return answer | {"map": answer["found"]}, {}
     try:
-        return answer | {"map": _described(find_map(skeleton, bone_map, human_bones)), "problem": ""}, {}
+        return answer | {"map": find_map(skeleton, bone_map, human_bones).described(), "problem": ""}, {}
     except MappingError as error:
         return answer | {"problem": str(error)}, {}
 
@@ -128,18 +131,6 @@ def _names(params: Header, key: str) -> dict[str, str] | None:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
         raise ProtocolError(f"A request to the engine has a {key} that is no table of names; reinstall DPoser.")
     return value
-
-
-def _described(rig_map: RigMap) -> Header:
-    return {
-        "name": rig_map.name,
-        "title": rig_map.title,
-        "bones": {joint: list(source.turned) for joint, source in rig_map.sources.items()},
-        "confidence": rig_map.confidence,
-        "reasons": list(rig_map.reasons),
-        "switches": [dataclasses.asdict(switch) for switch in rig_map.switches],
-        "follows": dict(rig_map.follows),
-    }
 
 
 def _dataclass(kind: type[Any], values: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from .. import armature, bone_map, compat, found_bones, jobs, mirror, skeleton, 
 from ..body_joints import BONES, TITLES
 from ..bone_map_file import few
 from ..client import Message
-from ..jobs import Done, JobOperator
+from ..jobs import Done, JobOperator, Request, Task
 
 
 def target(context: Context) -> Object:
@@ -23,11 +23,10 @@ def target(context: Context) -> Object:
     return ob
 
 
-class FindTask:
+class FindTask(Task):
     """A search for the bones of the body, as `jobs.Job` drives it."""
 
     title = "Finding bones"
-    frames = 0
 
     def __init__(self, ob: Object, context: Context) -> None:
         self._armature, self._uid, self._count = ob.name, ob.data.session_uid, len(ob.data.bones)
@@ -36,11 +35,7 @@ class FindTask:
         human_bones = vrm.human_bones(ob.data)
         self._params = params | {"bone_map": self._entries or None, "human_bones": human_bones or None}
 
-    def prepare(self, context: Context) -> bool:
-        """Nothing to do."""
-        return True
-
-    def request(self, context: Context) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    def request(self, context: Context) -> Request:
         """The rest pose and what was mapped by hand."""
         return "map", self._params, self._arrays
 

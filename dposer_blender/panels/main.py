@@ -62,6 +62,7 @@ class DPOSER_PT_options(Sidebar, Panel):
         column.prop(settings, "method")
         column.prop(settings, "feet")
         column.prop(settings, "frames")
+        column.prop(settings, "target")
         column.separator(factor=0.5)
         column.prop(settings, "selected_only")
         column.prop(settings, "seed")
