@@ -65,7 +65,8 @@ def refusal_to_write(ob: Object, target: str = "NEW") -> str:
     action, strip = animation.action, rig.tweaked_strip(ob)
     if strip is not None and target == "NLA":
         return f"{ob.name} is in tweak mode: leave it in the NLA Editor first"
-    if strip is not None and (strip.blend_type != "REPLACE" or strip.influence < 1):
+    faded = strip is not None and (strip.use_animated_influence or strip.blend_in > 0 or strip.blend_out > 0)
+    if strip is not None and (strip.blend_type != "REPLACE" or faded):
         return f"{strip.name} is mixed with other NLA strips: set it to Replace at full influence first"
     mixed = animation.action_blend_type != "REPLACE" or animation.action_influence < 1
     if strip is None and mixed and rig.strips(ob):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+
 @dataclass(frozen=True)
 class Names:
     """Bones of a convention: `{L}`, `{l}`, `{Left}`, `{left}` stand for the side; several parts make one limb.

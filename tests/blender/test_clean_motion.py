@@ -36,7 +36,7 @@ def errors(extension: Callable[[str], Any]) -> Any:
 @pytest.fixture
 def start(extension: Callable[[str], Any]) -> Callable[..., Any]:
     """Begin a cleaning as the operator does, to be driven tick by tick."""
-    armature, clean, jobs = extension("armature"), extension("operators.clean"), extension("jobs")
+    clean, jobs = extension("operators.clean"), extension("jobs")
 
     def start(ob: Any, last: int, method: str = "prior") -> Any:
         settings = {"method": method, "device": "cpu"}

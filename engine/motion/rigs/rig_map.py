@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from engine.errors import MappingError
-
 from engine.motion.joints import REQUIRED, SPINE
 from engine.motion.skeleton import Skeleton
 
