@@ -168,7 +168,7 @@ def _row(
         row.operator("dposer.clear_bone", text="", icon="LOOP_BACK").joint = joint
     else:
         row.prop(data, absent, text="", icon="REMOVE", toggle=True)
-    if problem:
+    if problem and problem != bone_checks.NOT_FOUND:  # that the field says itself
         wrap(column, context, problem, "ERROR", alert=True)
 
 
