@@ -22,6 +22,9 @@ Entries = Mapping[str, str]
 Lineage = Mapping[str, str]
 """Bone -> the bone it follows, its parent as a rule, "" for none: the map's bones that the rig has, and all above."""
 
+NOT_FOUND = "Not found: choose a bone"
+"""What is wrong with a joint that a body needs and nobody has mapped."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -161,4 +164,4 @@ def _lack(
     if found is not None and joint in found.bones:
         taken = next(other for other, bone in entries.items() if bone in found.bones[joint])
         return f"Its bone was given to {TITLES[taken]}: choose another"
-    return "Not found: choose a bone" if searched else ""
+    return NOT_FOUND if searched else ""

@@ -99,9 +99,8 @@ def _lineage(data: Armature, names: Iterable[str], follows: Mapping[str, str]) -
 
 
 def _search(self: PropertyGroup, context: Context, text: str) -> list[str]:
-    """The armature's bones with all these words in their names, whatever is hidden."""
-    words = text.casefold().split()
-    return [bone.name for bone in self.id_data.bones if all(word in bone.name.casefold() for word in words)]
+    """All the armature's bones, whatever is hidden; Blender picks and sorts what fits the text."""
+    return [bone.name for bone in self.id_data.bones]
 
 
 def _bone_chosen(joint: str) -> Callable[[PropertyGroup, Context], None]:

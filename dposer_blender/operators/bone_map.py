@@ -10,7 +10,7 @@ from bpy.types import Context, Object, Operator
 
 from ...engine.motion.joints import JOINTS
 from .. import armature, bone_map, compat, found_bones, jobs, mirror, skeleton, vrm
-from ..body_joints import BONES, TITLES
+from ..body_joints import BONES, TITLES, in_words
 from ..bone_map_file import few
 from ..client import Message
 from ..jobs import Done, JobOperator, Request, Task
@@ -44,7 +44,7 @@ class FindTask(Task):
         search = found_bones.understood(message.result, self._count, self._entries)
         found_bones.remember(self._uid, search)
         if search.problem:
-            return Done(search.problem, "ERROR", finished=False)
+            return Done(in_words(search.problem), "ERROR", finished=False)
         mapped = message.result["map"]
         missing = [TITLES[joint] for joint in JOINTS if joint not in mapped["bones"]]
         title = mapped["title"].partition(" (")[0]

@@ -47,7 +47,9 @@ class DPOSER_PT_bone_map(Sidebar, Panel):
             column = layout.column(align=True)
             column.label(text=title)
             for joint in joints:
-                _row(column, context, ob, joint, search, checked)
+                # The group says which side it is, and the sidebar is narrow.
+                label = TITLES[joint].removeprefix("Left ").removeprefix("Right ")
+                _row(column, context, ob, joint, label, search, checked)
 
 
 class DPOSER_MT_bone_map_presets(Menu):
@@ -113,14 +115,14 @@ def _status(
 
 
 def _reasons(layout: UILayout, context: Context, ob: Object, found: Found) -> None:
-    """Folded away: what was found, why, and what a control rig is still to be set to."""
+    """Folded away: what was found, why, and which settings of a control rig are not yet what they must be."""
     unset = [
-        f"{bone}: set {name} to {value:g}"
+        f"{bone}: {name} = {value:g}"
         for bone, name, value in found.switches
         if (control := ob.pose.bones.get(bone)) is not None and control.get(name, value) != value
     ]
     header, body = layout.panel("DPOSER_PT_bone_map_reasons", default_closed=True)
-    header.label(text=f"{found.title}, {found.certainty}" + (", IK is on" if unset else ""))
+    header.label(text="Reasons")
     if body is None:
         return
     for reason in found.reasons[:_REASONS]:
@@ -128,23 +130,31 @@ def _reasons(layout: UILayout, context: Context, ob: Object, found: Found) -> No
     if len(found.reasons) > _REASONS:
         body.label(text=f"and {len(found.reasons) - _REASONS} more", icon="BLANK1")
     if unset:
-        wrap(body, context, "These settings keep the rig from following the mapped bones:", "INFO")
-        for sentence in unset:
-            wrap(body, context, sentence, "BLANK1")
+        wrap(body, context, "The rig follows the mapped bones at these settings:", "INFO")
+        column = body.column(align=True)
+        column.scale_y = 0.8
+        for setting in unset:
+            column.label(text=setting, icon="BLANK1")
 
 
 def _row(
-    column: UILayout, context: Context, ob: Object, joint: str, search: Search | None, checked: Checked
+    column: UILayout,
+    context: Context,
+    ob: Object,
+    joint: str,
+    label: str,
+    search: Search | None,
+    checked: Checked,
 ) -> None:
     """A joint: its name, the bone's search field, the eyedropper, and the way back."""
     data, problem = ob.data.dposer_bone_map, checked.problems.get(joint, "")
     absent = bone_map.absent_property(joint)
     is_absent, by_hand = getattr(data, absent), bool(getattr(data, joint))
-    split = column.split(factor=0.36, align=True)
+    split = column.split(factor=0.32, align=True)
     name = split.row()
     name.alignment = "RIGHT"
     name.alert = bool(problem)
-    name.label(text=TITLES[joint])
+    name.label(text=label)
     row = split.row(align=True)
     field = row.row(align=True)
     field.alert = bool(problem)
@@ -152,13 +162,13 @@ def _row(
         field.active = False
         field.prop(data, absent, text="No bone", toggle=True)
     else:
-        field.prop(data, joint, text="", icon="BONE_DATA", placeholder=_found(joint, search, checked))
+        field.prop(data, joint, text="", placeholder=_found(joint, search, checked))
     row.operator("dposer.pick_bone", text="", icon="EYEDROPPER").joint = joint
     if is_absent or by_hand:
-        row.operator("dposer.clear_bone", text="", icon="X").joint = joint
+        row.operator("dposer.clear_bone", text="", icon="LOOP_BACK").joint = joint
     else:
         row.prop(data, absent, text="", icon="REMOVE", toggle=True)
-    if problem:
+    if problem and problem != bone_checks.NOT_FOUND:  # that the field says itself
         wrap(column, context, problem, "ERROR", alert=True)
 
 
@@ -168,9 +178,9 @@ def _found(joint: str, search: Search | None, checked: Checked) -> str:
         return "Automatic"
     bones = checked.bones.get(joint)
     if bones is None:
-        return "None found"
+        return "Choose a bone" if joint in checked.problems else "None found"
     if not bones:
-        return "Moves with its neighbours"
+        return "In between"
     return bones[0] if len(bones) == 1 else f"{bones[0]} + {len(bones) - 1}"
 
 

@@ -57,7 +57,7 @@ def find_map(
         raise MappingError(_advice(nearest, nearest.missing))
     raise MappingError(
         f"The rig's bone names follow no known convention and {found.unclear}; choose a filter to clean it, or map "
-        f"by hand (on the command line with --bone-map): {', '.join(nearest.missing)}."
+        f"these joints by hand: {', '.join(nearest.missing)}."
     )
 
 
