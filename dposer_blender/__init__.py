@@ -8,11 +8,12 @@ def register() -> None:
     """Register every class, property and handler."""
     import bpy
 
-    from . import jobs, properties
+    from . import bone_map, jobs, properties
 
     for cls in _classes():
         bpy.utils.register_class(cls)
     properties.register()
+    bone_map.register()
     jobs.register()
 
 
@@ -20,17 +21,20 @@ def unregister() -> None:
     """End the running job and the engine, and take everything back."""
     import bpy
 
-    from . import jobs, properties, session
+    from . import bone_map, jobs, properties, session
 
     jobs.unregister()
     session.stop()
+    bone_map.unregister()
     properties.unregister()
     for cls in reversed(_classes()):
         bpy.utils.unregister_class(cls)
 
 
 def _classes() -> tuple[type, ...]:
-    from . import panels, preferences, properties
-    from .operators import clean, engine
+    from . import bone_map, panels, preferences, properties
+    from .operators import bone_map as bone_map_operators
+    from .operators import bone_map_files, clean, engine
 
-    return (*preferences.CLASSES, *properties.CLASSES, *clean.CLASSES, *engine.CLASSES, *panels.CLASSES)
+    modules = (preferences, properties, bone_map, clean, engine, bone_map_operators, bone_map_files, panels)
+    return tuple(cls for module in modules for cls in module.CLASSES)

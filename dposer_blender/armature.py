@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An armature's action to arrays and, changed, to a new action: the only reader and writer of keys.
+"""An armature's animation to arrays: what can be read, what can be written, and the reading.
 
 A rig whose bones follow their own keys alone is read from its f-curves. Any other (constraints, drivers,
 unusual inheritance, NLA strips) is evaluated by Blender frame by frame, so that the engine sees what the
@@ -8,39 +8,25 @@ animator sees; bones that constraints or drivers move are read, and never writte
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import AnimData, Context, FCurve, Object, Scene
-from mathutils import Matrix
+from bpy.types import AnimData, Context, FCurve, Object, PoseBone, Scene
+from mathutils import Vector
 
 from ..engine.errors import EngineError
-from . import compat, curves, rig, rotations
-from .clip import Clip
-
-_SUFFIX = "_clean"
+from . import compat, curves, puppets, rig, rotations, skeleton
+from .clip import Clip, Puppet
 
 
 class ArmatureError(EngineError):
     """The armature or its action cannot be read or written as it is."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """What `write` did.
-
-    Attributes:
-        action: name of the new action.
-        bones: how many bones have new values.
-        keys: how many keys have new values, the new ones included.
-    """
-
-    action: str
-    bones: int
-    keys: int
 
 
 def find(context: Context) -> Object | None:
@@ -52,93 +38,164 @@ def find(context: Context) -> Object | None:
 
 
 def refusal(ob: Object | None) -> str:
-    """Why this armature cannot be worked on, in a few words; empty where it can. Quick enough to poll."""
+    """Why this armature has no motion to read, in a few words; empty where it has. Quick enough to poll."""
     if ob is None or ob.type != "ARMATURE":
         return "Select an armature first"
+    animation = ob.animation_data
+    if animation is None or animation.action is None:
+        return "" if rig.strips(ob) else f"{ob.name} has no action: import or assign a motion first"
+    if compat.HAS_SLOTS and not compat.slot_identifier(animation):
+        return f"{ob.name} uses no slot of its action: choose one in the Action Editor first"
+    return ""
+
+
+def refusal_to_write(ob: Object, target: str = "NEW") -> str:
+    """Why a result cannot be given to this readable armature, in a few words; empty where it can.
+
+    Args:
+        ob: an armature without `refusal`.
+        target: where the result goes, of `writing.TARGETS`.
+    """
     override = ob.override_library
     if not ob.is_editable or (override is not None and override.is_system_override):
         return (
             f"{ob.name} is linked from another file: make a local copy or an editable library override first"
         )
     animation = ob.animation_data
-    if animation is None or animation.action is None:
-        return f"{ob.name} has no action: import or assign a motion first"
-    if compat.HAS_SLOTS and not compat.slot_identifier(animation):
-        return f"{ob.name} uses no slot of its action: choose one in the Action Editor first"
-    if animation.use_tweak_mode:
+    action, strip = animation.action, rig.tweaked_strip(ob)
+    if strip is not None and target == "NLA":
         return f"{ob.name} is in tweak mode: leave it in the NLA Editor first"
-    if rig.has_strips(ob) and (animation.action_blend_type != "REPLACE" or animation.action_influence < 1):
+    faded = strip is not None and (strip.use_animated_influence or strip.blend_in > 0 or strip.blend_out > 0)
+    if strip is not None and (strip.blend_type != "REPLACE" or faded):
+        return f"{strip.name} is mixed with other NLA strips: set it to Replace at full influence first"
+    mixed = animation.action_blend_type != "REPLACE" or animation.action_influence < 1
+    if strip is None and mixed and rig.strips(ob):
         return f"{ob.name} mixes its action with NLA strips: set it to Replace at full influence first"
+    if target == "OVERWRITE":
+        if action is None:
+            return f"{ob.name} has no action to overwrite: write to a new one"
+        if not action.is_editable:
+            return f"{action.name} is linked from another file: write to a new action"
     return ""
 
 
 def action_range(ob: Object) -> tuple[int, int] | None:
-    """First and last whole frame of the armature's action; None where it moves no bone."""
+    """First and last whole frame of the armature's motion; None where nothing moves its bones.
+
+    They are the action's own frames, which tweak mode shows at another time.
+    """
     animation = ob.animation_data
-    extents = [curves.extent(curve) for curve in _pose_curves(animation).values() if curves.has_values(curve)]
+    if animation.action is None:
+        extents = [(strip.frame_start, strip.frame_end) for strip in rig.strips(ob)]
+    else:
+        found = {key: curve for key, curve in motion_curves(animation).items() if curves.has_values(curve)}
+        moves_bones = any(rig.is_pose_path(path) for path, _ in found)
+        extents = [curves.extent(curve) for curve in found.values()] if moves_bones else []
     if not extents:
         return None
     first, last = min(begin for begin, _ in extents), max(end for _, end in extents)
-    if animation.action.use_frame_range:
+    if animation.action is not None and animation.action.use_frame_range:
         first, last = animation.action.frame_start, animation.action.frame_end
     begin = int(np.ceil(first - 1e-3))
     return begin, max(begin, int(np.floor(last + 1e-3)))
 
 
-def read(ob: Object, scene: Scene, first: int, last: int) -> Clip:
+def needs_evaluation(ob: Object) -> bool:
+    """Whether f-curves alone do not tell the pose; then a mapping may be given to `read`."""
+    return not rig.speaks_for_itself(ob) or any(
+        curves.is_active(curve) and path.endswith(".scale") and not curves.is_constant(curve, 1.0)
+        for (path, _), curve in motion_curves(ob.animation_data).items()
+    )
+
+
+def read(
+    ob: Object, scene: Scene, first: int, last: int, mapping: Mapping[str, Any] | None = None
+) -> Clip:
     """Read frames ``first`` to ``last``; where the clip is not `Clip.complete`, `evaluate` completes it.
+
+    Args:
+        ob: the armature.
+        scene: where it is.
+        first, last: frames of its action, see `action_range`.
+        mapping: the engine's (its request ``map``), for a rig that `needs_evaluation`: then the body's bones alone
+            are read, see `Puppet`.
 
     Raises:
         ArmatureError: `refusal` has a reason, the armature has no bones, or is scaled to nothing.
     """
     if reason := refusal(ob):
         raise ArmatureError(f"{reason}.")
-    animation, bones = ob.animation_data, ob.data.bones
-    if not len(bones):
+    animation = ob.animation_data
+    if not len(ob.data.bones):
         raise ArmatureError(f"{ob.name} has no bones: choose another armature.")
-    scale = ob.matrix_world.median_scale * scene.unit_settings.scale_length
-    if not scale > 0:
+    told, arrays = skeleton.read(ob, scene)
+    if not told["scale"] > 0:
         raise ArmatureError(f"{ob.name} is scaled to nothing: give it a scale above zero.")
-    names = tuple(bone.name for bone in bones)
-    index = {name: j for j, name in enumerate(names)}
-    tails = np.empty(3 * len(bones), np.float32)
-    bones.foreach_get("tail_local", tails)
-    count = last - first + 1
-    modes = tuple(ob.pose.bones[name].rotation_mode for name in names)
+    frames = np.arange(first, last + 1)
+    bones = tuple(told["names"])
+    puppet: puppets.Layout | None = puppets.layout(mapping, ob) if mapping is not None else None
+    names, parents, chosen = bones, arrays["parents"], list(range(len(bones)))
+    if puppet is not None:
+        names, parents, chosen = puppet.names, puppet.parents, [bones.index(name) for name in puppet.names]
+    rest, tails = arrays["rest"][chosen], arrays["tails"][chosen]
+    object_name = ""
+    if _object_moves(ob, frames):
+        object_name = _unused(f"{ob.name} (object)", bones)
+        names, parents = (object_name, *names), np.concatenate([[-1], parents + 1]).astype(np.int32)
+        rest, tails = np.concatenate([np.eye(4)[None], rest]), np.concatenate([np.zeros((1, 3)), tails])
+    modes = tuple((ob if name == object_name else ob.pose.bones[name]).rotation_mode for name in names)
+    count, size = len(frames), len(names)
     clip = Clip(
         armature=ob.name,
         armature_uid=ob.session_uid,
-        action=animation.action.name,
-        action_uid=animation.action.session_uid,
+        action=animation.action.name if animation.action is not None else "",
+        action_uid=animation.action.session_uid if animation.action is not None else 0,
         slot=compat.slot_identifier(animation),
+        bones=bones,
         names=names,
-        parents=np.array([index[b.parent.name] if b.parent else -1 for b in bones], np.int32),
-        rest=_matrices(bones, "matrix_local").astype(np.float64),
-        tails=tails.reshape(-1, 3).astype(np.float64),
-        scale=scale,
+        object_name=object_name,
+        object_turn=np.array([1.0, 0.0, 0.0, 0.0]),
+        object_scale=ob.matrix_basis.median_scale,
+        parents=parents,
+        rest=rest,
+        tails=tails,
+        scale=told["scale"],
         fps=scene.render.fps / scene.render.fps_base,
-        frames=np.arange(first, last + 1),
+        frames=frames,
+        scene_frames=_scene_frames(animation, frames),
         modes=modes,
-        raw_rotations=np.zeros((count, len(names), 4)),
-        raw_locations=np.zeros((count, len(names), 3)),
-        rotations_keyed=np.zeros((len(names), 4), bool),
-        locations_keyed=np.zeros((len(names), 3), bool),
-        rotations_locked=np.zeros(len(names), bool),
-        translations_locked=np.zeros(len(names), bool),
-        rotations=np.empty((count, len(names), 4)),
-        translations=np.empty((count, len(names), 3)),
+        raw_rotations=np.zeros((count, size, 4)),
+        raw_locations=np.zeros((count, size, 3)),
+        rotations_keyed=np.zeros((size, 4), bool),
+        locations_keyed=np.zeros((size, 3), bool),
+        rotations_locked=np.zeros(size, bool),
+        translations_locked=np.zeros(size, bool),
+        rotations=np.empty((count, size, 4)),
+        translations=np.empty((count, size, 3)),
     )
     _read_channels(ob, clip)
     _lock(ob, clip)
     for j, mode in enumerate(modes):
         raw = clip.raw_rotations[:, j, : rotations.channels(mode)[1]]
         clip.rotations[:, j] = rotations.to_quaternions(raw, mode)
-    connected = np.array([bone.use_connect and bone.parent is not None for bone in bones])
+    connected = np.array([name != object_name and _is_connected(ob.pose.bones[name]) for name in names])
     clip.translations = np.where(connected[:, None], 0.0, clip.raw_locations)
-    if not rig.speaks_for_itself(ob):
+    if object_name:
+        clip.object_turn = _upright(clip.rotations[0, 0])
+        clip.from_object(clip.rotations[:, 0], clip.translations[:, 0])
+    if needs_evaluation(ob):
         if ob.data.pose_position == "REST":
             raise ArmatureError(f"{ob.name} shows its rest position: switch it to Pose Position first.")
-        clip.poses = np.empty((count, len(names), 4, 4), np.float32)
+        clip.poses = np.empty((count, size, 4, 4), np.float32)
+        if puppet is not None:
+            extra = () if not object_name else (object_name,)
+            clip.puppet = Puppet(
+                turned=np.concatenate([np.zeros(len(extra), bool), puppet.turned]),
+                shown=extra + puppet.shown,
+                own=np.empty_like(clip.poses),
+                basis=np.empty_like(clip.poses),
+                mapping=dict(mapping or {}),
+            )
     return clip
 
 
@@ -148,120 +205,167 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
     Raises:
         ArmatureError: the armature has been removed or its bones have changed.
     """
-    ob, scene = _resolve(clip), context.scene
+    ob = resolve(clip)
     assert clip.poses is not None
-    order = [ob.pose.bones.find(name) for name in clip.names]
-    frame, subframe = scene.frame_current, scene.frame_subframe
+    camera = Camera(ob, clip)
     deadline = time.monotonic() + seconds
-    try:
+    with at_frames(context.scene) as show:
         while not clip.complete and time.monotonic() < deadline:
-            scene.frame_set(int(clip.frames[clip.evaluated]))
-            posed = ob.evaluated_get(context.evaluated_depsgraph_get())
-            clip.poses[clip.evaluated] = _matrices(posed.pose.bones, "matrix")[order]
+            t = clip.evaluated
+            show(clip.scene_frames[t])
+            clip.poses[t], own, basis = camera.take(context)
+            if clip.puppet is not None:
+                clip.puppet.own[t], clip.puppet.basis[t] = own, basis
             clip.evaluated += 1
-    finally:
-        scene.frame_set(frame, subframe=subframe)
     if clip.complete:
         clip.take_poses()
 
 
-def write(
-    clip: Clip,
-    new_rotations: np.ndarray,
-    new_translations: np.ndarray,
-    rotations_changed: np.ndarray,
-    translations_changed: np.ndarray,
-) -> Written | None:
-    """Give the armature a changed copy of the clip's action; the original stays as it is, under a fake user.
+class Camera:
+    """Takes what Blender evaluates of a clip's bones at the frame that is shown.
 
     Args:
-        clip: complete, as `read` and `evaluate` made it.
-        new_rotations: (T, J, 4) unit quaternions WXYZ.
-        new_translations: (T, J, 3).
-        rotations_changed, translations_changed: (T, J) where they count.
+        ob: the clip's armature, resolved just now.
+        clip: the clip.
+    """
 
-    Returns:
-        What was written; None, and nothing is done, where no bone that may be written changes.
+    def __init__(self, ob: Object, clip: Clip) -> None:
+        self._ob, self._object = ob, bool(clip.object_name)
+        self._turn = rotations.to_matrices(clip.object_turn).T
+        index = {name: n for n, name in enumerate(ob.pose.bones.keys())}
+        names = clip.names[1:] if self._object else clip.names
+        shown = clip.puppet.shown[len(clip.names) - len(names) :] if clip.puppet is not None else names
+        self._own, self._shown = [index[name] for name in names], [index[name] for name in shown]
+        rest = {bone.name: np.array(bone.matrix_local) for bone in ob.data.bones}
+        self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
+        self._puppet = clip.puppet is not None
+
+    def take(self, context: Context) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Pose matrices (J, 4, 4) as shown, and of a puppet's bones themselves, and what its channels say."""
+        posed = self._ob.evaluated_get(context.evaluated_depsgraph_get())
+        matrices = pose_matrices(posed.pose.bones, "matrix")
+        if not self._puppet:
+            return self._with_object(posed, matrices[self._own]), None, None
+        basis = pose_matrices(posed.pose.bones, "matrix_basis")[self._own]
+        if self._object:
+            basis = np.concatenate([self._object_matrix(posed)[None], basis])
+        shown = self._with_object(posed, matrices[self._shown] @ self._from_shown)
+        return shown, self._with_object(posed, matrices[self._own]), basis
+
+    def _with_object(self, posed: Object, matrices: np.ndarray) -> np.ndarray:
+        if not self._object:
+            return matrices
+        carrier = self._object_matrix(posed)
+        return np.concatenate([carrier[None], carrier @ matrices])
+
+    def _object_matrix(self, posed: Object) -> np.ndarray:
+        """(4, 4) the object's transform without its scale, in units of armature space."""
+        location, quaternion, _ = posed.matrix_basis.decompose()
+        result = np.eye(4)
+        result[:3, :3] = self._turn @ np.array(quaternion.to_matrix())
+        result[:3, 3] = self._turn @ np.array(location) / posed.matrix_basis.median_scale
+        return result
+
+
+@contextmanager
+def at_frames(scene: Scene) -> Iterator[Callable[[float], None]]:
+    """Gives a function that shows a frame, and comes back to the current one at the end."""
+    frame, subframe = scene.frame_current, scene.frame_subframe
+
+    def show(time: float) -> None:
+        whole = math.floor(time + 1e-4)
+        scene.frame_set(whole, subframe=max(0.0, time - whole) if abs(time - whole) > 1e-4 else 0.0)
+
+    try:
+        yield show
+    finally:
+        scene.frame_set(frame, subframe=subframe)
+
+
+def resolve(clip: Clip) -> Object:
+    """The clip's armature, still animated by the clip's action and with the clip's bones.
 
     Raises:
-        ArmatureError: the armature or the action is gone, or was edited since it was read.
+        ArmatureError: it is not.
     """
-    ob = _resolve(clip)
-    _check_unedited(ob, clip)
-    rotations_changed = rotations_changed.astype(bool) & ~clip.rotations_locked
-    translations_changed = translations_changed.astype(bool) & ~clip.translations_locked
-    if not (rotations_changed.any() or translations_changed.any()):
-        return None
-    new_rotations = np.where(rotations_changed[..., None], new_rotations, clip.rotations)
-    new_translations = np.where(translations_changed[..., None], new_translations, clip.translations)
-    _undo_inheritance(ob, clip, new_rotations, new_translations, rotations_changed | translations_changed)
-
-    animation, original = ob.animation_data, ob.animation_data.action
-    copy = original.copy()
-    try:
-        copy.name = _clean_name(original.name)
-        compat.assign(animation, copy, clip.slot)
-        keys = 0
-        for mode in set(clip.modes):
-            bones = np.array([j for j, other in enumerate(clip.modes) if other == mode])
-            channel, count = rotations.channels(mode)
-            raw, changed = clip.raw_rotations[:, bones, :count], rotations_changed[:, bones]
-            values = rotations.to_channels(new_rotations[:, bones], mode, raw, changed)
-            keys += _write_channel(ob, clip, bones, channel, raw, values, changed)
-        everything = np.arange(len(clip.names))
-        values = np.where(translations_changed[..., None], new_translations, clip.raw_locations)
-        keys += _write_channel(
-            ob, clip, everything, "location", clip.raw_locations, values, translations_changed
-        )
-    except BaseException:
-        compat.assign(animation, original, clip.slot)
-        bpy.data.actions.remove(copy)
-        raise
-    if original.is_editable:
-        original.use_fake_user = True
-    copy.use_fake_user = True  # a result that is compared and put aside for a while is not lost on saving
-    ob.update_tag(refresh={"OBJECT", "DATA", "TIME"})
-    touched = rotations_changed.any(axis=0) | translations_changed.any(axis=0)
-    return Written(copy.name, int(touched.sum()), keys)
-
-
-def _resolve(clip: Clip) -> Object:
-    """The clip's armature, still animated by the clip's action and with the clip's bones."""
     ob = next((ob for ob in bpy.data.objects if ob.session_uid == clip.armature_uid), None)
     if ob is None or ob.type != "ARMATURE":
         raise ArmatureError(f"{clip.armature} was removed while DPoser was at work; nothing was changed.")
     if reason := refusal(ob):
         raise ArmatureError(f"{reason}; nothing was changed.")
     animation = ob.animation_data
-    if animation.action.session_uid != clip.action_uid or compat.slot_identifier(animation) != clip.slot:
+    uid = animation.action.session_uid if animation.action is not None else 0
+    if uid != clip.action_uid or compat.slot_identifier(animation) != clip.slot:
         raise ArmatureError(
             f"{clip.armature} was given another action while DPoser was at work; nothing was changed."
         )
-    if tuple(bone.name for bone in ob.data.bones) != clip.names:
+    if tuple(bone.name for bone in ob.data.bones) != clip.bones:
         raise ArmatureError(
             f"The bones of {clip.armature} were edited while DPoser was at work; nothing was changed."
         )
     return ob
 
 
-def _matrices(bones: object, attribute: str) -> np.ndarray:
-    """(J, 4, 4) float32; Blender hands matrices out column by column."""
-    values = np.empty(16 * len(bones), np.float32)  # type: ignore[arg-type]
-    bones.foreach_get(attribute, values)  # type: ignore[attr-defined]
+def owner(ob: Object, clip: Clip, name: str) -> PoseBone | Object:
+    """What holds the channels of one of the clip's bones."""
+    return ob if name == clip.object_name else ob.pose.bones[name]
+
+
+def pose_matrices(bones: Any, attribute: str) -> np.ndarray:
+    """(J, 4, 4) float32 of all bones of a pose; Blender hands matrices out column by column."""
+    values = np.empty(16 * len(bones), np.float32)
+    bones.foreach_get(attribute, values)
     return values.reshape(-1, 4, 4).transpose(0, 2, 1)
 
 
-def _pose_curves(animation: AnimData) -> dict[tuple[str, int], FCurve]:
-    """The f-curves of bones' locations, rotations and scales, by data path and index."""
+def motion_curves(animation: AnimData) -> dict[tuple[str, int], FCurve]:
+    """The f-curves of bones' channels, and of the object's location and rotation, by data path and index."""
     found = compat.curves(animation)
-    return {(c.data_path, c.array_index): c for c in found if rig.is_pose_path(c.data_path)}
+    return {(c.data_path, c.array_index): c for c in found if rig.is_motion_path(c.data_path)}
+
+
+def _scene_frames(animation: AnimData, frames: np.ndarray) -> np.ndarray:
+    """When frames of the action are shown."""
+    if not animation.use_tweak_mode:
+        return frames.astype(np.float64)
+    return np.array([animation.nla_tweak_strip_time_to_scene(frame) for frame in frames.tolist()])
+
+
+def _object_moves(ob: Object, frames: np.ndarray) -> bool:
+    """Whether keys of the object itself move it in these frames, and nothing else does."""
+    if ob.parent is not None or any(not c.mute for c in ob.constraints):
+        return False
+    return any(
+        not rig.is_pose_path(path) and curves.is_active(curve) and np.ptp(curves.sample(curve, frames)) > 1e-6
+        for (path, _), curve in motion_curves(ob.animation_data).items()
+        if curves.has_values(curve)
+    )
+
+
+def _unused(name: str, taken: tuple[str, ...]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _upright(quaternion: np.ndarray) -> np.ndarray:
+    """(4,) the rotation that brings up the axis of an object, so rotated, that is nearest to the world's up."""
+    up = rotations.to_matrices(quaternion)[2]
+    axis = int(np.abs(up).argmax())
+    nearest = Vector((0.0, 0.0, 0.0))
+    nearest[axis] = np.sign(up[axis])
+    return np.array(nearest.rotation_difference((0.0, 0.0, 1.0)))
+
+
+def _is_connected(bone: PoseBone) -> bool:
+    return bone.bone.use_connect and bone.parent is not None
 
 
 def _read_channels(ob: Object, clip: Clip) -> None:
     """Fill in the raw channels: a curve's values where it has a say, else the property's."""
-    found = _pose_curves(ob.animation_data)
+    found = motion_curves(ob.animation_data)
     for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
-        bone = ob.pose.bones[name]
+        bone = owner(ob, clip, name)
         rotation, count = rotations.channels(mode)
         for channel, size, raw, keyed in (
             (rotation, count, clip.raw_rotations, clip.rotations_keyed),
@@ -278,14 +382,14 @@ def _read_channels(ob: Object, clip: Clip) -> None:
 
 def _lock(ob: Object, clip: Clip) -> None:
     """Mark the bones that something other than their own, writable keys moves, and count why."""
-    fixed = {key for key, curve in _pose_curves(ob.animation_data).items() if not curves.is_writable(curve)}
+    fixed = {key for key, curve in motion_curves(ob.animation_data).items() if not curves.is_writable(curve)}
     fixed_paths = {path for path, _ in fixed}
     constrained, driven = rig.constrained_bones(ob), rig.driven_paths(ob)
     reasons: Counter[str] = Counter()
     for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
-        bone = ob.pose.bones[name]
+        bone = owner(ob, clip, name)
         rotation, location = rig.path(bone, rotations.channels(mode)[0]), rig.path(bone, "location")
-        connected = bone.bone.use_connect and bone.parent is not None
+        connected = name != clip.object_name and _is_connected(bone)
         clip.rotations_locked[j] = name in constrained or rotation in driven | fixed_paths
         clip.translations_locked[j] = connected or name in constrained or location in driven | fixed_paths
         if name in constrained:
@@ -295,87 +399,3 @@ def _lock(ob: Object, clip: Clip) -> None:
         elif rotation in fixed_paths or location in fixed_paths:
             reasons["have locked, muted or modified curves"] += 1
     clip.locked_by = dict(reasons)
-
-
-def _check_unedited(ob: Object, clip: Clip) -> None:
-    """Raise ArmatureError where a keyed channel, or a bone's rotation mode, is no longer what was read."""
-    modes = tuple(ob.pose.bones[name].rotation_mode for name in clip.names)
-    found = _pose_curves(ob.animation_data)
-    same = modes == clip.modes
-    for j, name in enumerate(clip.names):
-        if not same:
-            break
-        bone = ob.pose.bones[name]
-        for channel, raw, keyed in (
-            (rotations.channels(modes[j])[0], clip.raw_rotations, clip.rotations_keyed),
-            ("location", clip.raw_locations, clip.locations_keyed),
-        ):
-            path = rig.path(bone, channel)
-            for i in np.flatnonzero(keyed[j]).tolist():
-                curve = found.get((path, i))
-                same = (
-                    same
-                    and curve is not None
-                    and bool((curves.sample(curve, clip.frames) == raw[:, j, i]).all())
-                )
-    if not same:
-        raise ArmatureError(
-            f"{clip.action} was edited while DPoser was at work; nothing was changed: clean it again."
-        )
-
-
-def _undo_inheritance(
-    ob: Object, clip: Clip, new_rotations: np.ndarray, new_translations: np.ndarray, changed: np.ndarray
-) -> None:
-    """Turn local transforms into the channel values of bones that inherit in an unusual way; in place."""
-    unusual = [j for j, name in enumerate(clip.names) if not rig.inherits_by_default(ob.pose.bones[name])]
-    unusual = [j for j in unusual if changed[:, j].any()]
-    if not unusual:
-        return
-    poses = clip.posed(new_rotations, new_translations)
-    for j in unusual:
-        bone, parent = ob.data.bones[clip.names[j]], int(clip.parents[j])
-        above = ob.data.bones[clip.names[parent]].matrix_local
-        for t in np.flatnonzero(changed[:, j]).tolist():
-            channels = bone.convert_local_to_pose(
-                Matrix(poses[t, j]),
-                bone.matrix_local,
-                parent_matrix=Matrix(poses[t, parent]),
-                parent_matrix_local=above,
-                invert=True,
-            )
-            location, quaternion, _ = channels.decompose()
-            new_rotations[t, j], new_translations[t, j] = quaternion, location
-
-
-def _clean_name(name: str) -> str:
-    """``walk`` becomes ``walk_clean``; a second cleaning of it ``walk_clean.001``, as Blender counts."""
-    room = bpy.types.ID.bl_rna.properties["name"].length_max - 1 - len(_SUFFIX)
-    stem = name.rpartition(_SUFFIX)[0] or name
-    if name[len(stem) + len(_SUFFIX) :].strip(".0123456789"):
-        stem = name
-    return stem.encode()[:room].decode(errors="ignore") + _SUFFIX
-
-
-def _write_channel(
-    ob: Object,
-    clip: Clip,
-    bones: np.ndarray,
-    channel: str,
-    old: np.ndarray,
-    new: np.ndarray,
-    changed: np.ndarray,
-) -> int:
-    """Write a property of B bones, (T, B, C) and changed (T, B), to the assigned action; counts the keys."""
-    animation = ob.animation_data
-    found = _pose_curves(animation)
-    keys = 0
-    for b in np.flatnonzero(changed.any(axis=0)).tolist():
-        bone = ob.pose.bones[clip.names[bones[b]]]
-        path = rig.path(bone, channel)
-        for i in range(new.shape[-1]):
-            curve = found.get((path, i))
-            if curve is None:
-                curve = compat.new_curve(animation, path, i, bone.name)
-            keys += curves.rewrite(curve, clip.frames, old[:, b, i], new[:, b, i], changed[:, b])
-    return keys

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,19 +13,48 @@ from . import rotations
 
 
 @dataclass
+class Puppet:
+    """Bones of a rig that other bones, constraints or drivers move, as Blender evaluates them.
+
+    Attributes:
+        turned: (J,) the bones that a change of the body may turn.
+        shown: (J,) names of the bones that show where each bone's part of the body is: the bone itself, but for a
+            control that only moves it while a switch says so, such as Rigify's FK controls.
+        own: (T, J, 4, 4) float32 pose matrices of the bones themselves.
+        basis: (T, J, 4, 4) float32 what their channels say, from NLA strips too.
+        mapping: the engine's, as its request ``map`` gave it.
+    """
+
+    turned: np.ndarray
+    shown: tuple[str, ...]
+    own: np.ndarray
+    basis: np.ndarray
+    mapping: Mapping[str, Any]
+
+
+@dataclass
 class Clip:
     """What an armature's action does on consecutive frames. Holds no reference to Blender's data.
 
+    One of its bones may be the armature object itself, the parent of all others, where it is the object that
+    carries the root motion.
+
     Attributes:
         armature, armature_uid: the object's name and its ``session_uid``.
-        action, action_uid, slot: the action, and the slot of it that animates the armature.
+        action, action_uid, slot: the action, and the slot of it that animates the armature; empty and 0 where NLA
+            strips alone do.
+        bones: every bone of the armature, so that edits are noticed.
         names: J bones, parents first.
+        object_name: which of them stands for the object; empty where none does.
+        object_turn: (4,) WXYZ rotation of the object that counts as none: its up axis is the world's there.
+        object_scale: of the object.
         parents: (J,) int32, -1 for roots.
         rest: (J, 4, 4) float64 in armature space.
         tails: (J, 3) float64 in armature space.
         scale: metres per unit of armature space.
         fps: frames per second.
-        frames: (T,) consecutive whole frames.
+        frames: (T,) consecutive whole frames of the action.
+        scene_frames: (T,) float64, when they are shown; other than ``frames`` in tweak mode.
         modes: J rotation modes.
         raw_rotations: (T, J, 4) the rotation channels as they are, in the bone's own mode (Eulers: three).
         raw_locations: (T, J, 3) likewise.
@@ -35,6 +65,10 @@ class Clip:
         locked_by: how many bones are locked, for each reason in words that follow "they".
         poses: (T, J, 4, 4) float32 evaluated pose matrices, or None where the f-curves say it all.
         evaluated: how many frames of ``poses`` are filled in.
+        puppet: more of what is evaluated, where only the body's bones are read; their parents here are the bones of
+            the body's parent joints, as the rig's own parents may be driven in any way.
+        bone_map: body joint -> bone where the user mapped it, "" for a joint that is left out.
+        human_bones: VRM human bone -> bone, where the VRM add-on names them.
     """
 
     armature: str
@@ -42,13 +76,18 @@ class Clip:
     action: str
     action_uid: int
     slot: str
+    bones: tuple[str, ...]
     names: tuple[str, ...]
+    object_name: str
+    object_turn: np.ndarray
+    object_scale: float
     parents: np.ndarray
     rest: np.ndarray
     tails: np.ndarray
     scale: float
     fps: float
     frames: np.ndarray
+    scene_frames: np.ndarray
     modes: tuple[str, ...]
     raw_rotations: np.ndarray
     raw_locations: np.ndarray
@@ -61,6 +100,9 @@ class Clip:
     locked_by: dict[str, int] = field(default_factory=dict)
     poses: np.ndarray | None = None
     evaluated: int = 0
+    puppet: Puppet | None = None
+    bone_map: dict[str, str] = field(default_factory=dict)
+    human_bones: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -75,17 +117,37 @@ class Clip:
         assert self.poses is not None
         basis = np.linalg.solve(self._base(self.poses.astype(np.float64)), self.poses)
         self.rotations = rotations.from_matrices(basis[..., :3, :3])
-        self.translations = np.where(self.translations_locked[:, None], 0.0, basis[..., :3, 3])
+        self.translations = basis[..., :3, 3]
+        channels, places = self.rotations, self.translations
+        if self.puppet is not None:
+            own = self.puppet.basis.astype(np.float64)
+            channels, places = rotations.from_matrices(own[..., :3, :3]), own[..., :3, 3]
+        else:
+            self.translations = np.where(self.translations_locked[:, None], 0.0, self.translations)
+            places = self.translations
         everywhere = np.ones((len(self), 1), bool)
         for j, mode in enumerate(self.modes):
+            if self.names[j] == self.object_name:
+                continue
             if not self.rotations_keyed[j].any():
                 count = rotations.channels(mode)[1]
                 raw = self.raw_rotations[:, [j], :count]
                 self.raw_rotations[:, [j], :count] = rotations.to_channels(
-                    self.rotations[:, [j]], mode, raw, everywhere
+                    channels[:, [j]], mode, raw, everywhere
                 )
             if not self.locations_keyed[j].any():
-                self.raw_locations[:, j] = self.translations[:, j]
+                self.raw_locations[:, j] = places[:, j]
+
+    def from_object(self, turns: np.ndarray, places: np.ndarray) -> None:
+        """Make the object's rotations (T, 4) and locations (T, 3) the local transforms of a bone, in place."""
+        back = self.object_turn * [1.0, -1.0, -1.0, -1.0]
+        turns[:] = rotations.multiply(back, turns)
+        places[:] = places @ rotations.to_matrices(self.object_turn) / self.object_scale
+
+    def to_object(self, turns: np.ndarray, places: np.ndarray) -> None:
+        """The way back of `from_object`, in place."""
+        turns[:] = rotations.multiply(self.object_turn, turns)
+        places[:] = places @ rotations.to_matrices(self.object_turn).T * self.object_scale
 
     def posed(self, new_rotations: np.ndarray, new_translations: np.ndarray) -> np.ndarray:
         """Pose matrices (T, J, 4, 4) with other local transforms, every bone keeping its evaluated scale."""
@@ -104,7 +166,14 @@ class Clip:
 
     def request(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The parameters and arrays that describe this clip to the engine."""
-        params = {"fps": self.fps, "names": list(self.names), "scale": self.scale, "bone_map": None}
+        params = {
+            "fps": self.fps,
+            "names": list(self.names),
+            "scale": self.scale,
+            "bone_map": self.bone_map or None,
+            "human_bones": self.human_bones or None,
+            "mapping": self.puppet.mapping if self.puppet is not None else None,
+        }
         arrays = {
             "parents": self.parents,
             "rest": self.rest,

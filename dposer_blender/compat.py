@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import bpy
-from bpy.types import Action, AnimData, FCurve, PoseBone
+from bpy.types import ID, Action, AnimData, FCurve, NlaStrip, PoseBone
 
 HAS_SLOTS = bpy.app.version >= (4, 4, 0)
 HAS_POSE_SELECTION = bpy.app.version >= (5, 0, 0)
@@ -46,11 +46,32 @@ def new_curve(animation: AnimData, path: str, index: int, group: str) -> FCurve:
     return curve
 
 
-def assign(animation: AnimData, action: Action, slot: str) -> None:
-    """Let ``action`` animate the owner through its slot of that identifier."""
+def remove_curve(animation: AnimData, curve: FCurve) -> None:
+    """Take an f-curve out of the assigned action."""
+    (_channelbag(animation) if HAS_SLOTS else animation.action).fcurves.remove(curve)
+
+
+def assign(animation: AnimData, action: Action | None, slot: str) -> None:
+    """Let ``action`` animate the owner through its slot of that identifier; None for no action."""
     animation.action = action
-    if HAS_SLOTS:
+    if HAS_SLOTS and action is not None:
         animation.action_slot = action.slots[slot]
+
+
+def assign_to_strip(strip: NlaStrip, action: Action, slot: str) -> None:
+    """Let an NLA strip, whose track is not in tweak mode, show ``action`` through its slot of that identifier."""
+    strip.action = action
+    if HAS_SLOTS:
+        strip.action_slot = action.slots[slot]
+
+
+def new_slot(action: Action, owner: ID) -> str:
+    """Give a new action what it needs to animate the owner; the slot's identifier, empty before slots."""
+    if not HAS_SLOTS:
+        return ""
+    slot = action.slots.new(id_type=owner.id_type, name=owner.name)
+    action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
+    return str(slot.identifier)
 
 
 def is_selected(bone: PoseBone) -> bool:

@@ -31,7 +31,7 @@ _ATTRIBUTES: dict[str, tuple[type[np.generic], int, float]] = {
     "select_right_handle": (np.bool_, 1, False),
 }
 _POINTS = ("co", "handle_left", "handle_right")
-_Keys = dict[str, np.ndarray]
+Keys = dict[str, np.ndarray]
 
 
 def is_active(curve: FCurve) -> bool:
@@ -51,6 +51,13 @@ def has_values(curve: FCurve) -> bool:
     return bool(len(curve.keyframe_points) or len(curve.sampled_points))
 
 
+def is_constant(curve: FCurve, value: float) -> bool:
+    """Whether every key has this value, within what files round to; true for a curve without keys."""
+    if len(curve.sampled_points) or len(curve.modifiers):
+        return False
+    return bool((np.abs(_get(curve.keyframe_points, "co")[:, 1] - value) < 1e-4).all())
+
+
 def extent(curve: FCurve) -> tuple[float, float]:
     """The frames of its first and its last key; it has values."""
     first, last = curve.range()
@@ -62,10 +69,23 @@ def sample(curve: FCurve, frames: np.ndarray) -> np.ndarray:
     points = curve.keyframe_points
     if len(points) >= len(frames) and not len(curve.modifiers):
         co = _get(points, "co")
+        first = int(np.searchsorted(co[:, 0], frames[0]))
+        if np.array_equal(co[first : first + len(frames), 0], frames):
+            return co[first : first + len(frames), 1].astype(np.float64)
         index = np.searchsorted(co[:, 0], frames - 1e-4)
         if index[-1] < len(co) and np.abs(co[index, 0] - frames).max() < 1e-4:
             return co[index, 1].astype(np.float64)
-    return np.array([curve.evaluate(frame) for frame in frames.tolist()], np.float64)
+    return np.fromiter(map(curve.evaluate, frames.tolist()), np.float64, len(frames))
+
+
+def saved(curve: FCurve) -> Keys:
+    """All that there is of a curve's keys."""
+    return {name: _get(curve.keyframe_points, name) for name in _ATTRIBUTES}
+
+
+def restore(curve: FCurve, keys: Keys) -> None:
+    """Give a curve the keys that it had, see `saved`."""
+    _set(curve, keys, saved(curve))
 
 
 def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> int:
@@ -85,10 +105,15 @@ def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray,
     """
     if not changed.any():
         return 0
+    firsts, lasts = _runs(frames, changed)
+    co = _get(curve.keyframe_points, "co")
+    first = _first_of_every(co[:, 0], frames, changed)
+    if first is not None:
+        _move(curve, co, first + np.flatnonzero(changed), new[changed], firsts, lasts)
+        return int(changed.sum())
+
     keys = {name: _get(curve.keyframe_points, name) for name in _ATTRIBUTES}
     times = keys["co"][:, 0]
-    firsts, lasts = _runs(frames, changed)
-
     inside = _within(times, firsts, lasts)
     whole = np.round(times)
     replaced = inside & (np.abs(times - whole) <= _SAME_FRAME)
@@ -99,6 +124,7 @@ def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray,
     wanted = np.where(changed, new, old)
     targets = _values(curve, whole[replaced].astype(int), frames, wanted)
     fresh = _fresh(added, _values(curve, added, frames, wanted), keys)
+    read = {name: array.copy() for name, array in keys.items()}
     _keep_slopes(keys, np.flatnonzero(~inside), firsts, lasts)
     rise = targets - keys["co"][replaced, 1]
     for name in _POINTS:
@@ -107,8 +133,40 @@ def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray,
     kept = ~inside | replaced
     merged = {name: np.concatenate([keys[name][kept], fresh[name]]) for name in _ATTRIBUTES}
     order = np.argsort(merged["co"][:, 0], kind="stable")
-    _set(curve, {name: array[order] for name, array in merged.items()})
+    _set(curve, {name: array[order] for name, array in merged.items()}, read)
     return int(replaced.sum()) + len(added)
+
+
+def _first_of_every(times: np.ndarray, frames: np.ndarray, changed: np.ndarray) -> int | None:
+    """Position of the key on the first frame, where each frame has one, nothing lies between, and none is missing
+    next to a changed frame at either end; else None."""
+    first = int(np.searchsorted(times, frames[0] - _SAME_FRAME))
+    after = first + len(frames)
+    if after > len(times) or not np.array_equal(times[first:after], frames):
+        return None
+    if changed[0] and first > 0 and times[first - 1] < frames[0] - 1 - _SAME_FRAME:
+        return None
+    if changed[-1] and after < len(times) and not (
+        frames[-1] + _SAME_FRAME < times[after] <= frames[-1] + 1 + _SAME_FRAME
+    ):
+        return None
+    return first
+
+
+def _move(
+    curve: FCurve, co: np.ndarray, moved: np.ndarray, values: np.ndarray, firsts: np.ndarray, lasts: np.ndarray
+) -> None:
+    """Give keys new values and nothing else; ``co`` are all keys, ``moved`` positions of those in the runs."""
+    points = curve.keyframe_points
+    if len(moved) < len(co):
+        types = ("handle_left_type", "handle_right_type")
+        keys = {name: _get(points, name) for name in ("interpolation", *types)} | {"co": co}
+        if _keep_slopes(keys, np.delete(np.arange(len(co)), moved), firsts, lasts):
+            for name in types:
+                points.foreach_set(name, keys[name])
+    co[moved, 1] = values
+    points.foreach_set("co_ui", co.ravel())  # takes the handles along, as an animator's drag does
+    curve.update()
 
 
 def _get(points: object, name: str) -> np.ndarray:
@@ -118,13 +176,17 @@ def _get(points: object, name: str) -> np.ndarray:
     return values.reshape(-1, width) if width > 1 else values
 
 
-def _set(curve: FCurve, keys: _Keys) -> None:
+def _set(curve: FCurve, keys: Keys, present: Keys) -> None:
+    """Replace the curve's keys, which are ``present``, setting only what differs."""
     points, count = curve.keyframe_points, len(keys["co"])
     if len(points) != count:
         points.clear()
-        points.add(count)
+        points.add(1)
+        present = {name: _get(points, name) for name in _ATTRIBUTES}  # every added key is like this one
+        points.add(count - 1)
     for name, values in keys.items():
-        points.foreach_set(name, np.ascontiguousarray(values).ravel())
+        if not np.array_equal(values, np.broadcast_to(present[name], values.shape)):
+            points.foreach_set(name, np.ascontiguousarray(values).ravel())
     curve.update()
 
 
@@ -178,8 +240,8 @@ def _frames_to_hold(
     return held[~_within(held, firsts, lasts)]
 
 
-def _keep_slopes(keys: _Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> None:
-    """Free the automatic handles of the last key before each run and the first after it.
+def _keep_slopes(keys: Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> bool:
+    """Whether there are any to free: free the automatic handles of the last key before each run and the first after it.
 
     Automatic handles follow both neighbours, so the untouched side of such a key would bend. ``outside`` are
     the positions of the keys that lie in no run.
@@ -194,11 +256,12 @@ def _keep_slopes(keys: _Keys, outside: np.ndarray, firsts: np.ndarray, lasts: np
     left, right = keys["handle_left_type"], keys["handle_right_type"]
     edges = edges[np.isin(left[edges], (AUTO, AUTO_CLAMPED)) | np.isin(right[edges], (AUTO, AUTO_CLAMPED))]
     left[edges] = right[edges] = FREE
+    return bool(len(edges))
 
 
-def _fresh(added: np.ndarray, values: np.ndarray, keys: _Keys) -> _Keys:
+def _fresh(added: np.ndarray, values: np.ndarray, keys: Keys) -> Keys:
     """New keys; they interpolate as the key before them does, without its easing."""
-    fresh: _Keys = {}
+    fresh: Keys = {}
     for name, (kind, width, default) in _ATTRIBUTES.items():
         fresh[name] = np.full((len(added), width) if width > 1 else len(added), default, kind)
     for name in _POINTS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -25,6 +25,10 @@ _SILENCE_LIMIT = 600.0  # seconds without a word after which an engine is given 
 _CANCELLED = "Cancelled; nothing was changed."
 
 
+Request = tuple[str, dict[str, Any], dict[str, Any]]
+"""The operation, the parameters and the arrays for the engine."""
+
+
 @dataclass(frozen=True)
 class Done:
     """How a job ended: the sentence to report, its level, and whether it did what it is for."""
@@ -34,31 +38,35 @@ class Done:
     finished: bool = True
 
 
-class Task(Protocol):
+class Task:
     """What a job does before and after the engine has its turn; made of plain data.
 
     Attributes:
         title: what is being done, in one word.
+        stage: what `prepare` is doing, in one word.
         frames: how many frames it is done to; 0 where that makes no sense.
+        fraction: how much of `prepare` is done, 0 to 1.
     """
 
-    @property
-    def title(self) -> str: ...
+    title = ""
+    stage = "Reading"
+    frames = 0
+    fraction = 0.0
 
-    @property
-    def frames(self) -> int: ...
+    def prepare(self, context: Context) -> bool | Done:
+        """Do a short piece of the work that needs Blender: False while there is more of it, or how the job ended."""
+        return True
 
-    def prepare(self, context: Context) -> bool:
-        """Do a short piece of the work that needs Blender; False while there is more of it."""
-        ...
+    def request(self, context: Context) -> Request:
+        """What to ask the engine."""
+        raise NotImplementedError
 
-    def request(self, context: Context) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """The operation, the parameters and the arrays for the engine."""
-        ...
+    def finish(self, context: Context, message: Message) -> Done | None:
+        """Use the engine's result; None where there is more to prepare."""
+        raise NotImplementedError
 
-    def finish(self, context: Context, message: Message) -> Done:
-        """Use the engine's result."""
-        ...
+    def abandon(self) -> None:
+        """Take back what was done so far; called when the job ends before it is done."""
 
 
 class Job:
@@ -98,6 +106,11 @@ class Job:
             session.cancel(self._number)
         self._cancelled = True
 
+    def abandon(self) -> None:
+        """Give up and take back what was done, now: nothing will advance any more."""
+        self.cancel()
+        self._task.abandon()
+
     def advance(self, context: Context) -> Done | None:
         """Do what can be done without waiting; the end of the job where it has come.
 
@@ -105,13 +118,23 @@ class Job:
             Cancelled: `cancel` was called.
             EngineError: the task or the engine failed.
         """
+        try:
+            return self._advance(context)
+        except BaseException:
+            self._task.abandon()
+            raise
+
+    def _advance(self, context: Context) -> Done | None:
         if self._cancelled:
             raise Cancelled(_CANCELLED)
         if self._process is None:
             self._process = session.engine(context)
         if self._number is None:
-            if not self._task.prepare(context):
-                self.stage = "Reading"
+            prepared = self._task.prepare(context)
+            if isinstance(prepared, Done):
+                return prepared
+            if not prepared:
+                self.stage, self.fraction = self._task.stage, self._task.fraction
                 return None
             messages = self._process.poll()
             if self._process.info is None:
@@ -140,6 +163,7 @@ class Job:
         if message.type == "error":
             raise getattr(errors, message.kind, EngineError)(message.message)
         if message.type == "result":
+            self._number = None
             return self._task.finish(context, message)
         self.fraction = min(max(message.done / message.total, 0.0), 1.0) if message.total > 0 else 0.0
         self.stage = message.stage.capitalize() or self.title
@@ -215,7 +239,7 @@ class JobOperator:
 
     def cancel(self, context: Context) -> None:
         """Called by Blender when it ends the operator itself."""
-        self._job.cancel()
+        self._job.abandon()
         self._end(context)
 
     def _begin(self, context: Context) -> None:
@@ -287,7 +311,8 @@ def unregister() -> None:
 def _abandon(*_: object) -> None:
     """Drop the job: what it has read is about to go."""
     global _current
-    cancel()
+    if _current is not None:
+        _current.abandon()
     _current = None
 
 

@@ -34,6 +34,13 @@ FEET = (
     ("always", "Always", "Held wherever they rest, or are near the floor and slow"),
     ("never", "Never", "Left as the cleaning leaves them"),
 )
+ON_THE_BODY = ("prior", "wiener")
+"""Methods that need to know which bones are the body's."""
+TARGETS = (
+    ("NEW", "New Action", "A new action beside the original, which is kept as it is"),
+    ("OVERWRITE", "Overwrite", "The action itself; undo brings the original back"),
+    ("NLA", "NLA Layer", "A track of its own above the original: mute it to compare, set its influence to blend"),
+)
 RANGES = (
     ("ACTION", "Action", "Every frame of the action"),
     ("SCENE", "Scene", "The part of the action inside the scene's frame range"),
@@ -67,6 +74,9 @@ def clean_properties(**options: Any) -> dict[str, Any]:
             items=FEET,
             default="auto",
             **options,
+        ),
+        "target": EnumProperty(
+            name="Result", description="Where the result goes", items=TARGETS, default="NEW", **options
         ),
         "selected_only": BoolProperty(
             name="Selected Bones Only",

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bpy.types import Constraint, Object, PoseBone
+from bpy.types import Constraint, NlaStrip, Object, PoseBone
 
 # These shape what a bone's own keys say; the others replace it.
 _LIMITS = {"LIMIT_ROTATION", "LIMIT_LOCATION", "LIMIT_SCALE", "LIMIT_DISTANCE", "MAINTAIN_VOLUME", "FLOOR"}
-_POSE_CHANNELS = ("location", "rotation_quaternion", "rotation_axis_angle", "rotation_euler", "scale")
+_OBJECT_CHANNELS = ("location", "rotation_quaternion", "rotation_axis_angle", "rotation_euler")
+_POSE_CHANNELS = (*_OBJECT_CHANNELS, "scale")
 
 
-def path(bone: PoseBone, channel: str) -> str:
-    """The data path of a bone's channel, relative to the object."""
-    return f"{bone.path_from_id()}.{channel}"
+def path(owner: PoseBone | Object, channel: str) -> str:
+    """The data path of a channel of a bone, or of the object itself, relative to the object."""
+    return channel if isinstance(owner, Object) else f"{owner.path_from_id()}.{channel}"
 
 
 def is_pose_path(data_path: str) -> bool:
@@ -22,11 +23,25 @@ def is_pose_path(data_path: str) -> bool:
     return data_path.startswith("pose.bones[") and data_path.endswith(tuple(f".{c}" for c in _POSE_CHANNELS))
 
 
-def has_strips(ob: Object) -> bool:
-    """Whether NLA strips take part in the object's animation."""
+def is_motion_path(data_path: str) -> bool:
+    """Whether a data path names a bone's channel, or the object's location or rotation."""
+    return data_path in _OBJECT_CHANNELS or is_pose_path(data_path)
+
+
+def strips(ob: Object) -> list[NlaStrip]:
+    """The NLA strips that take part in the object's animation; in tweak mode, the one that is tweaked too."""
     animation = ob.animation_data
     tracks = animation.nla_tracks if animation is not None and animation.use_nla else ()
-    return any(not track.mute and any(not strip.mute for strip in track.strips) for track in tracks)
+    return [strip for track in tracks if not track.mute for strip in track.strips if not strip.mute]
+
+
+def tweaked_strip(ob: Object) -> NlaStrip | None:
+    """The NLA strip whose action is being tweaked."""
+    animation = ob.animation_data
+    if animation is None or not animation.use_tweak_mode:
+        return None
+    found = [s for track in animation.nla_tracks for s in track.strips if s.action == animation.action]
+    return next((strip for strip in found if strip.active), found[0] if found else None)
 
 
 def driven_paths(ob: Object) -> set[str]:
@@ -62,11 +77,14 @@ def inherits_by_default(bone: PoseBone) -> bool:
 
 
 def speaks_for_itself(ob: Object) -> bool:
-    """Whether the f-curves of the action alone, with default inheritance, give the pose."""
+    """Whether the f-curves of the action alone, with default inheritance and no scale, give the pose."""
     return not (
-        has_strips(ob)
+        strips(ob)
         or driven_paths(ob)
-        or any(any(_active(bone)) or not inherits_by_default(bone) for bone in ob.pose.bones)
+        or any(
+            any(_active(bone)) or not inherits_by_default(bone) or tuple(bone.scale) != (1.0, 1.0, 1.0)
+            for bone in ob.pose.bones
+        )
     )
 
 

@@ -7,8 +7,6 @@ Conventions are Blender's: quaternions are WXYZ, an axis-angle is (angle, x, y, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 QUATERNION = "QUATERNION"
@@ -18,7 +16,6 @@ PROPERTIES = {QUATERNION: ("rotation_quaternion", 4), AXIS_ANGLE: ("rotation_axi
 EULER = ("rotation_euler", 3)
 
 _EPSILON = 1e-12
-_Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def channels(mode: str) -> tuple[str, int]:
@@ -41,7 +38,7 @@ def to_quaternions(values: np.ndarray, mode: str) -> np.ndarray:
         turns[i, ..., 0] = np.cos(values[..., i] / 2)
         turns[i, ..., 1 + i] = np.sin(values[..., i] / 2)
     first, second, third, _ = _axes(mode)
-    return _multiply(turns[third], _multiply(turns[second], turns[first]))
+    return multiply(turns[third], multiply(turns[second], turns[first]))
 
 
 def to_channels(quaternions: np.ndarray, mode: str, raw: np.ndarray, changed: np.ndarray) -> np.ndarray:
@@ -60,10 +57,17 @@ def to_channels(quaternions: np.ndarray, mode: str, raw: np.ndarray, changed: np
         (T, B, C): bit-equal to ``raw`` where not changed.
     """
     result = np.array(raw, np.float64)
-    candidates, nearest = _candidates(quaternions, mode)
-    for frame in np.flatnonzero(changed.any(axis=1)):
-        before = result[max(frame - 1, 0)]
-        result[frame] = np.where(changed[frame, :, None], nearest(candidates[frame], before), result[frame])
+    frames, bones = np.nonzero(changed.T)[::-1]  # bone after bone, so that one run follows another
+    if not len(frames):
+        return result
+    starts = np.ones(len(frames), bool)
+    starts[1:] = (np.diff(frames) != 1) | (np.diff(bones) != 0)
+    before = result[np.maximum(frames[starts] - 1, 0), bones[starts]]
+    follow = _FOLLOW.get(mode)
+    wanted = quaternions[frames, bones]
+    result[frames, bones] = (
+        follow(wanted, starts, before) if follow is not None else _follow_euler(wanted, mode, starts, before)
+    )
     return result
 
 
@@ -106,25 +110,24 @@ def to_matrices(quaternions: np.ndarray) -> np.ndarray:
     )
 
 
-def _candidates(quaternions: np.ndarray, mode: str) -> tuple[np.ndarray, _Nearest]:
-    """Values that show the rotations, and the function that picks among them and their equals."""
-    if mode == QUATERNION:
-        return quaternions, _nearest_quaternion
-    if mode == AXIS_ANGLE:
-        return _to_axis_angle(quaternions), _nearest_axis_angle
-    return _to_euler(quaternions, mode), _nearest_euler
-
-
 def _normalise(values: np.ndarray, default: tuple[float, ...]) -> np.ndarray:
     length = np.linalg.norm(values, axis=-1, keepdims=True)
     return np.where(length > _EPSILON, values / np.maximum(length, _EPSILON), default)
 
 
-def _multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The Hamilton product: ``b`` first, then ``a``."""
     scalar = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(axis=-1, keepdims=True)
-    vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + np.cross(a[..., 1:], b[..., 1:])
+    vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + _cross(a[..., 1:], b[..., 1:])
     return np.concatenate([scalar, vector], axis=-1)
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """As `numpy.cross` of three dimensions, which takes several times as long."""
+    product = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        product[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
+    return product
 
 
 def _axes(order: str) -> tuple[int, int, int, float]:
@@ -163,22 +166,79 @@ def _to_axis_angle(quaternions: np.ndarray) -> np.ndarray:
     return np.concatenate([angle, axis], axis=-1)
 
 
-def _nearest_quaternion(values: np.ndarray, before: np.ndarray) -> np.ndarray:
-    return np.where((values * before).sum(axis=-1, keepdims=True) < 0, -values, values)
+# Each rotation takes the value nearest to the one before it. Which value that is depends on the one before only
+# through a choice of two (a sign, or which Euler) and a number of full turns. So the steps between neighbours
+# are found for all frames at once; composing them, from the start of each run on, is a cumulative operation.
+# In what follows N rotations lie run after run, ``starts`` (N,) marks where runs begin, and ``before`` (R, C)
+# are the channels on the frame before each of the R runs.
 
 
-def _nearest_euler(both: np.ndarray, before: np.ndarray) -> np.ndarray:
-    both = _nearest_turn(both, before[:, None, :])
-    distance = np.square(both - before[:, None, :]).sum(axis=-1)
-    return np.where((distance[:, 0] <= distance[:, 1])[:, None], both[:, 0], both[:, 1])
+def _follow_quaternions(values: np.ndarray, starts: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(N, 4) each of ``values`` or its opposite."""
+    previous = _previous(values, starts, before)
+    return np.where(_signs((values * previous).sum(axis=-1), starts)[:, None], -values, values)
 
 
-def _nearest_axis_angle(values: np.ndarray, before: np.ndarray) -> np.ndarray:
-    none = ~values[:, 1:].any(axis=-1, keepdims=True)
-    axis = np.where(none, before[:, 1:], values[:, 1:])
-    sign = np.where((axis * before[:, 1:]).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
-    return np.concatenate([_nearest_turn(sign * values[:, :1], before[:, :1]), sign * axis], axis=-1)
+def _follow_axis_angles(quaternions: np.ndarray, starts: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(N, 4) axis-angles; where there is no rotation the axis stays as it was."""
+    values = _to_axis_angle(quaternions)
+    angle, axis = values[:, 0], values[:, 1:]
+    none = ~axis.any(axis=-1)
+    axis[none & starts] = before[(none & starts)[starts], 1:]
+    source = np.maximum.accumulate(np.where(none & ~starts, 0, np.arange(len(axis))))
+    axis = axis[source]
+    opposite = _signs((axis * _previous(axis, starts, before[:, 1:])).sum(axis=-1), starts)
+    angle = np.where(opposite & ~none, -angle, angle)
+    turns = _turns(_previous(angle, starts, before[:, 0]) - angle, starts)
+    return np.concatenate(
+        [(angle + 2 * np.pi * turns)[:, None], np.where(opposite[:, None], -axis, axis)], axis=-1
+    )
 
 
-def _nearest_turn(angles: np.ndarray, before: np.ndarray) -> np.ndarray:
-    return angles + 2 * np.pi * np.round((before - angles) / (2 * np.pi))
+def _follow_euler(quaternions: np.ndarray, order: str, starts: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(N, 3) one of the two Eulers of each rotation, with full turns added."""
+    both = _to_euler(quaternions, order)
+    # For each Euler of the frame before (or what was before the run, twice): which one follows, the second?
+    previous = _previous(both, starts, before[:, None, :])
+    steps = previous[:, :, None] - both[:, None]
+    steps -= 2 * np.pi * np.round(steps / (2 * np.pi))
+    distance = np.square(steps).sum(axis=-1)
+    second = distance[..., 1] < distance[..., 0]
+    chosen = _choices(second[:, 0], second[:, 1], starts)
+    values = np.where(chosen[:, None], both[:, 1], both[:, 0])
+    return values + 2 * np.pi * _turns(_previous(values, starts, before) - values, starts)
+
+
+_FOLLOW = {QUATERNION: _follow_quaternions, AXIS_ANGLE: _follow_axis_angles}
+
+
+def _previous(values: np.ndarray, starts: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(N, ...) the value before each one."""
+    previous = np.empty_like(values)
+    previous[1:] = values[:-1]
+    previous[starts] = before
+    return previous
+
+
+def _choices(after_first: np.ndarray, after_second: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(N,) bool from what follows a choice of False, and what follows True; at a start both are the same.
+
+    A step that comes out the same either way settles the choice; any other keeps or swaps it.
+    """
+    settled = np.maximum.accumulate(np.where((after_first == after_second) | starts, np.arange(len(starts)), 0))
+    swaps = np.cumsum(after_first & ~after_second)
+    return after_first[settled] ^ ((swaps - swaps[settled]) % 2 == 1)
+
+
+def _signs(products: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(N,) where to negate, from the scalar product of each value with the one before, neither negated."""
+    return _choices(products < 0, np.where(starts, products < 0, products > 0), starts)
+
+
+def _turns(differences: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(N, ...) how many full turns to add, from the value before minus the value, no turns added to either."""
+    turns = np.cumsum(np.round(differences / (2 * np.pi)), axis=0)
+    first = np.flatnonzero(starts)
+    offsets = np.zeros((len(first), *turns.shape[1:]))
+    offsets[1:] = turns[first[1:] - 1]
+    return turns - np.repeat(offsets, np.diff(np.append(first, len(starts))), axis=0)

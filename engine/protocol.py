@@ -15,7 +15,7 @@ Values are not checked: an array may hold NaN, which is for `Motion` to refuse. 
 
 A request, and the answers to it::
 
-    {"op": "hello" | "clean" | "cancel", "id": n, "params": {...}}
+    {"op": "hello" | "clean" | "map" | "cancel", "id": n, "params": {...}}
 
     {"id": n, "type": "progress", "done": i, "total": n, "stage": "in words"}     any number of times
     {"id": n, "type": "result", "result": {...}}                                  once and last, or

@@ -3,72 +3,143 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import Any, ClassVar
 
+import bpy
 from bpy.types import Context, Object, Operator, Scene
 
-from ...engine.errors import EngineError
-from .. import armature, compat, jobs, outcomes, preferences
+from ...engine.errors import EngineError, MappingError
+from .. import armature, bone_map, compat, jobs, outcomes, preferences, skeleton, vrm, writing
 from ..armature import ArmatureError
 from ..client import Message
 from ..clip import Clip
-from ..jobs import Done, JobOperator
-from ..properties import clean_properties
+from ..jobs import Done, JobOperator, Request, Task
+from ..properties import ON_THE_BODY, clean_properties
 
 _PADDING = 2.0  # seconds around the range that the engine sees and does not change
 _SLICE = 0.05  # seconds of evaluation between two looks at the user's input
+_NOTED = 0.1  # degrees by which a bone may miss its pose without a word
 
 
-@dataclass
-class CleanTask:
-    """A cleaning as `jobs.Job` drives it.
+class CleanTask(Task):
+    """A cleaning as `jobs.Job` drives it: ask for the map of a rig to evaluate, read, ask for the cleaning, write.
 
-    Attributes:
-        clip: what to clean.
+    Args:
+        ob: the armature.
+        context: with its scene.
+        frames: first and last frame to clean.
+        whole: first and last frame of its action.
         settings: fields of the engine's ``CleanSettings``.
-        frames: how many frames the engine is sent.
+        result: how the result is written.
+        selected_only: whether only selected bones may change.
     """
 
-    clip: Clip
-    settings: dict[str, Any]
-    title: str = "Cleaning"
+    title = "Cleaning"
+
+    def __init__(
+        self,
+        ob: Object,
+        context: Context,
+        frames: tuple[int, int],
+        whole: tuple[int, int],
+        settings: dict[str, Any],
+        result: writing.Settings,
+        selected_only: bool,
+    ) -> None:
+        scene = context.scene
+        self._ob_uid, self._name, self._scene_uid = ob.session_uid, ob.name, scene.session_uid
+        padding = round(_PADDING * scene.render.fps / scene.render.fps_base)
+        self._read = max(whole[0], frames[0] - padding), min(whole[1], frames[1] + padding)
+        self._settings, self._result, self._selected_only = settings, result, selected_only
+        begin = self._read[0]
+        if self._read != frames:
+            settings["frames"] = [frames[0] - begin, frames[1] + 1 - begin]
+        self._names = {"bone_map": bone_map.entries(ob.data), "human_bones": vrm.human_bones(ob.data)}
+        self._clip: Clip | None = None
+        self._writing: writing.Writing | None = None
+        self._answer: Message | None = None
+        if settings["method"] in ON_THE_BODY and armature.needs_evaluation(ob):
+            params, self._rest = skeleton.read(ob, scene)
+            self._asked = params | {key: value or None for key, value in self._names.items()}
+        else:
+            self._take(ob, scene, None)
 
     @property
-    def frames(self) -> int:
-        return len(self.clip)
+    def frames(self) -> int:  # type: ignore[override]
+        return self._read[1] + 1 - self._read[0]
 
-    def prepare(self, context: Context) -> bool:
-        """Evaluate a slice of a rig that its f-curves alone do not describe."""
-        if not self.clip.complete:
-            armature.evaluate(self.clip, context, _SLICE)
-        return self.clip.complete
+    @property
+    def fraction(self) -> float:  # type: ignore[override]
+        if self._writing is not None:
+            return self._writing.fraction
+        return self._clip.evaluated / len(self._clip) if self._clip is not None else 0.0
 
-    def request(self, context: Context) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """The clip and the settings."""
-        params, arrays = self.clip.request()
-        return "clean", params | {"settings": self.settings}, arrays
+    def prepare(self, context: Context) -> bool | Done:
+        """Evaluate a slice of a rig that its f-curves alone do not describe; write a slice of the result."""
+        if self._writing is not None:
+            return self._done() if self._writing.advance(context, _SLICE) else False
+        if self._clip is not None and not self._clip.complete:
+            armature.evaluate(self._clip, context, _SLICE)
+            return self._clip.complete
+        return True
 
-    def finish(self, context: Context, message: Message) -> Done:
-        """Write the new action and say how it went."""
+    def request(self, context: Context) -> Request:
+        """The rest pose, whose map is needed; then the clip and the settings."""
+        if self._clip is None:
+            return "map", self._asked, self._rest
+        params, arrays = self._clip.request()
+        return "clean", params | {"settings": self._settings}, arrays
+
+    def finish(self, context: Context, message: Message) -> None:
+        """Read the bones that the map names; begin to write what was cleaned."""
+        if self._clip is None:
+            mapping = message.result["map"]
+            if mapping is None:
+                raise MappingError(message.result["problem"])
+            ob = next((ob for ob in bpy.data.objects if ob.session_uid == self._ob_uid), None)
+            if ob is None or context.scene.session_uid != self._scene_uid:
+                raise ArmatureError(f"{self._name} was removed while DPoser was at work; nothing was changed.")
+            self._take(ob, context.scene, mapping)
+            return
         arrays = message.arrays
-        written = armature.write(
-            self.clip,
+        self._answer, self.stage = message, "Writing"
+        change = writing.Change(
             arrays["rotations"],
             arrays["translations"],
             arrays["rotations_changed"],
             arrays["translations_changed"],
         )
-        figures = outcomes.figures(message.result["report"])
-        mapped = len(message.result.get("map") or {})
-        outcomes.remember(self.clip.armature_uid, outcomes.Outcome(figures, mapped))
+        self._writing = writing.Writing(self._clip, change, self._result)
+
+    def abandon(self) -> None:
+        """Undo the writing."""
+        if self._writing is not None:
+            self._writing.abandon()
+
+    def _take(self, ob: Object, scene: Scene, mapping: dict[str, Any] | None) -> None:
+        """Begin to read."""
+        self._clip = armature.read(ob, scene, *self._read, mapping)
+        self._clip.bone_map, self._clip.human_bones = self._names["bone_map"], self._names["human_bones"]
+        self._settings["bones"] = _chosen_bones(ob, self._clip, self._selected_only)
+
+    def _done(self) -> Done:
+        """Say how it went."""
+        assert self._clip is not None and self._writing is not None and self._answer is not None
+        clip, written, result = self._clip, self._writing.written, self._answer.result
+        figures = outcomes.figures(result["report"])
+        outcomes.remember(clip.armature_uid, outcomes.Outcome(figures, len(result.get("map") or {})))
         if written is None:
-            return Done(f"{self.clip.action} needs no cleaning; nothing was changed.", finished=False)
+            return Done(f"{clip.action or clip.armature} needs no cleaning; nothing was changed.", finished=False)
         details = ", ".join(f"{label.lower()} {value}" for label, value in figures)
         left = "".join(
-            f"; bones left because they {why}: {count}" for why, count in self.clip.locked_by.items()
+            f"; bones left because they {why}: {count}" for why, count in clip.locked_by.items()
         )
-        sentence = f"Cleaned {written.bones} bones of {self.clip.armature} to {written.action}"
+        if written.switched:
+            left += f"; now moved by their FK controls: {', '.join(written.switched)}"
+        if written.missed > _NOTED:
+            left += f"; the rig's limits keep a bone {written.missed:.1f}° off"
+        sentence = f"Cleaned {written.bones} bones of {clip.armature} to {written.action}"
         return Done(f"{sentence}{f' ({details})' if details else ''}{left}.")
 
 
@@ -84,7 +155,8 @@ class DPOSER_OT_clean_motion(JobOperator, Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether there is an action to clean; the tooltip gives the reason where not."""
-        reason = armature.refusal(armature.find(context))
+        ob = armature.find(context)
+        reason = armature.refusal(ob) or armature.refusal_to_write(ob, context.scene.dposer.target)
         if jobs.current() is not None:
             reason = "DPoser is at work: wait, or press Esc to cancel"
         if reason:
@@ -102,20 +174,16 @@ class DPOSER_OT_clean_motion(JobOperator, Operator):
         whole = armature.action_range(ob)
         if whole is None:
             raise ArmatureError(f"The action of {ob.name} moves no bone; choose another action.")
-        first, last = _chosen_range(scene, self.frames, whole)
-        padding = round(_PADDING * scene.render.fps / scene.render.fps_base)
-        begin, end = max(whole[0], first - padding), min(whole[1], last + padding)
-        clip = armature.read(ob, scene, begin, end)
+        first, last = _chosen_range(ob, scene, self.frames, whole)
         settings = {
             "method": self.method,
             "strength": self.strength,
             "feet": self.feet,
-            "frames": [first - begin, last + 1 - begin] if (begin, end) != (first, last) else None,
-            "bones": _chosen_bones(ob, clip, self.selected_only),
             "seed": self.seed,
             "device": preferences.of(context)[1],
         }
-        return CleanTask(clip, settings)
+        result = writing.Settings(self.target)
+        return CleanTask(ob, context, (first, last), whole, settings, result, self.selected_only)
 
     def failed(self, error: EngineError) -> None:
         """Let the panel say why, too."""
@@ -131,8 +199,8 @@ class DPOSER_OT_clean_motion(JobOperator, Operator):
             row.label(text=value)
 
 
-def _chosen_range(scene: Scene, choice: str, whole: tuple[int, int]) -> tuple[int, int]:
-    """First and last frame to clean.
+def _chosen_range(ob: Object, scene: Scene, choice: str, whole: tuple[int, int]) -> tuple[int, int]:
+    """First and last frame of the action to clean.
 
     Raises:
         ArmatureError: the action has no frame there, or no preview range is set.
@@ -144,6 +212,9 @@ def _chosen_range(scene: Scene, choice: str, whole: tuple[int, int]) -> tuple[in
         if not scene.use_preview_range:
             raise ArmatureError("No preview range is set: set one in the timeline or choose another range.")
         limits = scene.frame_preview_start, scene.frame_preview_end
+    if choice != "ACTION" and ob.animation_data.use_tweak_mode:
+        first, last = (ob.animation_data.nla_tweak_strip_time_to_scene(t, invert=True) for t in limits)
+        limits = math.ceil(first - 1e-3), math.floor(last + 1e-3)
     first, last = max(whole[0], limits[0]), min(whole[1], limits[1])
     if first > last:
         raise ArmatureError(

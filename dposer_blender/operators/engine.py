@@ -3,26 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bpy.types import Context, Operator
 
 from .. import jobs, session
 from ..client import EngineStopped, Message
-from ..jobs import Done, JobOperator
+from ..jobs import Done, JobOperator, Request, Task
 
 
-class CheckTask:
+class CheckTask(Task):
     """Ask the engine what it is, PyTorch included."""
 
     title = "Checking"
-    frames = 0
 
-    def prepare(self, context: Context) -> bool:
-        """Nothing to do."""
-        return True
-
-    def request(self, context: Context) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    def request(self, context: Context) -> Request:
         """A greeting that waits for PyTorch."""
         return "hello", {"wait": True}, {}
 

@@ -79,11 +79,16 @@ def resolve(span: Span, frames: int) -> tuple[int, int]:
 
 
 def read_bone_map(path: Path) -> dict[str, str]:
-    """A bone map from a JSON file, joint name to bone name; FileError where the file is none."""
+    """A bone map from a JSON file, joint name to bone name; FileError where the file is none.
+
+    The file holds the table itself, or is one that Blender's Bone Map panel has exported, with the table as "bones".
+    """
     try:
         bone_map = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise FileError(f"{path.name} is not a JSON file; write a bone map as joint: bone.") from error
+    if isinstance(bone_map, dict) and "dposer_bone_map" in bone_map:
+        bone_map = bone_map.get("bones")
     if not isinstance(bone_map, dict) or not all(isinstance(bone, str) for bone in bone_map.values()):
         raise FileError(f"{path.name} must map each joint's name to a bone's name.")
     return bone_map

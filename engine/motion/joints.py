@@ -10,6 +10,12 @@ JOINTS: tuple[str, ...] = (
 )  # fmt: skip
 PARENTS: tuple[int, ...] = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
 
+SPINE = ("spine1", "spine2", "spine3")
+REQUIRED: tuple[str, ...] = tuple(
+    joint for joint in JOINTS if joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "shoulder", "elbow", "head")
+)
+"""Joints that a rig must have to be taken for a body, beside one of the spine's."""
+
 # Joint exchanged by a left-right reflection.
 MIRROR: tuple[int, ...] = tuple(
     JOINTS.index(

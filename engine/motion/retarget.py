@@ -13,7 +13,7 @@ stays as it was, bit for bit, and twist bones, offsets and scale survive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,6 +140,8 @@ class Alignment:
         used = [motion.skeleton.index(bone) for source in rig_map.sources.values() for bone in source.bones]
         self._needed = _with_ancestors(self._parents, used)
         self._column = {bone: n for n, bone in enumerate(self._needed)}
+        # A bone that follows another by a constraint has no say of its own: what it shows is the other's.
+        self._free = np.array([motion.skeleton.names[bone] not in rig_map.follows for bone in self._needed])
         self._relative = _relative_rest(motion.skeleton, self._parents)
         self._derived = {
             collar: arm
@@ -167,10 +169,11 @@ class Alignment:
         heads = np.empty((frames, len(self._needed), 3))
         quats = np.roll(rotations[:, self._needed], -1, axis=-1).reshape(-1, 4)
         local = Rotation.from_quat(quats).as_matrix().reshape(frames, -1, 3, 3)
+        local[:, ~self._free] = np.eye(3)
         for n, bone in enumerate(self._needed):
             rest, parent = self._relative[bone], self._parents[bone]
             turns[:, n] = rest[:3, :3] @ local[:, n]
-            heads[:, n] = translations[:, bone] @ rest[:3, :3].T + rest[:3, 3]
+            heads[:, n] = self._free[n] * translations[:, bone] @ rest[:3, :3].T + rest[:3, 3]
             if parent >= 0:
                 above = self._column[parent]
                 turns[:, n] = turns[:, above] @ turns[:, n]
@@ -192,7 +195,7 @@ class Alignment:
         self._derive_collars(body)
         for elbow, wrist, share in self._twists():
             forearm = body[:, elbow].copy()
-            body[:, elbow] = forearm @ _power(_twist(forearm, body[:, wrist]), share)
+            body[:, elbow] = forearm @ _power(_twist(forearm, body[:, wrist], self._along(elbow, wrist)), share)
         return body
 
     def bone_globals(self, poses: np.ndarray) -> np.ndarray:
@@ -205,7 +208,7 @@ class Alignment:
         for j, parent in enumerate(PARENTS[1:], start=1):
             turns[:, j] = turns[:, parent] @ turns[:, j]
         for joint, child, share in self._twists():
-            rest = _twist(turns[:, joint], turns[:, child])
+            rest = _twist(turns[:, joint], turns[:, child], self._along(joint, child))
             turns[:, joint] = turns[:, joint] @ _power(rest, -share / (1.0 - share))
         return turns
 
@@ -257,6 +260,14 @@ class Alignment:
         rest, parent = self._relative[bone][:3, :3], self._parents[bone]
         frame = rest if parent < 0 else rotations[:, self._column[parent]] @ rest
         return np.einsum("...ba,...b->...a", frame, shift)
+
+    def _along(self, joint: int, child: int) -> np.ndarray:
+        """Unit direction (3,) of the rig's limb between two joints, in the upper joint's frame."""
+        upper, lower = JOINTS[joint], JOINTS[child]
+        limb = np.array(LIMBS[upper][1])
+        if lower in self._ends:
+            limb = self._constant[joint].T @ self.axes @ (self._ends[lower] - self._ends[upper])
+        return limb / np.linalg.norm(limb)
 
     def _walk_tree(self) -> None:
         """Find what each bone follows in the rig's own tree: a Biped's thigh hangs from its spine, not its pelvis."""
@@ -444,7 +455,7 @@ def _chunks(frames: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, frames))
 
 
-def _with_ancestors(parents: list[int], bones: list[int]) -> list[int]:
+def _with_ancestors(parents: Sequence[int], bones: list[int]) -> list[int]:
     """The bones and all above them, parents first."""
     needed: dict[int, None] = {}
     for bone in bones:
@@ -456,7 +467,7 @@ def _with_ancestors(parents: list[int], bones: list[int]) -> list[int]:
     return list(needed)
 
 
-def _relative_rest(skeleton: Skeleton, parents: list[int]) -> np.ndarray:
+def _relative_rest(skeleton: Skeleton, parents: Sequence[int]) -> np.ndarray:
     """(J, 4, 4) rest transforms relative to the parent's, rotations made orthonormal."""
     rest = skeleton.rest.copy()
     rest[:, :3, :3] = Rotation.from_matrix(rest[:, :3, :3]).as_matrix()
@@ -488,12 +499,12 @@ def _power(rotations: np.ndarray, exponent: float) -> np.ndarray:
     return Rotation.from_rotvec(Rotation.from_matrix(rotations).as_rotvec() * exponent).as_matrix()
 
 
-def _twist(forearm: np.ndarray, hand: np.ndarray) -> np.ndarray:
-    """Twist (T, 3, 3) about X of hand against forearm, both (T, 3, 3): forearm^T hand = twist swing."""
+def _twist(forearm: np.ndarray, hand: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Twist (T, 3, 3) about an axis of hand against forearm, both (T, 3, 3): forearm^T hand = twist swing."""
     quats = Rotation.from_matrix(np.swapaxes(forearm, -1, -2) @ hand).as_quat()
-    vectors = np.zeros((len(quats), 3))
-    vectors[:, 0] = 2.0 * np.arctan2(quats[:, 0] * np.sign(quats[:, 3] + 1e-300), np.abs(quats[:, 3]))
-    return Rotation.from_rotvec(vectors).as_matrix()
+    along = quats[:, :3] @ axis
+    angle = 2.0 * np.arctan2(along * np.sign(quats[:, 3] + 1e-300), np.abs(quats[:, 3]))
+    return Rotation.from_rotvec(angle[:, None] * axis).as_matrix()
 
 
 def _compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -110,16 +110,18 @@ class CleanBodyResult:
 def clean(
     motion: Motion,
     settings: CleanSettings,
-    bone_map: dict[str, str] | None = None,
+    bone_map: RigMap | dict[str, str] | None = None,
     on_step: OnStep | None = None,
+    human_bones: dict[str, str] | None = None,
 ) -> CleanResult:
     """Clean a rig's animation.
 
     Args:
         motion: any skeleton for the filters, a humanoid one for the prior.
         settings: see `CleanSettings`.
-        bone_map: body joint to bone, where the user chose; else found by name.
+        bone_map: body joint to bone, where the user chose; else found. Or the whole mapping, found before.
         on_step: told (done, total, stage); stops the work by raising.
+        human_bones: VRM human bone to bone, as `engine.motion.rigs.find_map` takes them.
 
     Raises:
         MappingError: the prior was asked for and the rig's bones cannot be matched.
@@ -131,11 +133,10 @@ def clean(
         none = np.zeros(motion.rotations.shape[:2], bool)
         return CleanResult(motion, none, none.copy(), _report(motion.fps, len(motion), settings, begin))
     if settings.method not in ON_THE_BODY:
-        return _filter_rig(
-            motion, settings, _chosen_bones(settings, motion.skeleton, bone_map), cleaned, begin
-        )
+        chosen = _chosen_bones(settings, motion.skeleton, bone_map, human_bones)
+        return _filter_rig(motion, settings, chosen, cleaned, begin)
 
-    rig_map = find_map(motion.skeleton, bone_map)
+    rig_map = _mapped(motion.skeleton, bone_map, human_bones)
     before = to_body(motion, rig_map)
     joints = _chosen_joints(settings, motion.skeleton, rig_map)
     Stage(on_step, len(motion), 0.0, 0.0, "Reading the motion")(0.0)
@@ -301,7 +302,12 @@ def _chosen_joints(settings: CleanSettings, rig: Skeleton | None, rig_map: RigMa
     return np.array([joint in chosen for joint in JOINTS])
 
 
-def _chosen_bones(settings: CleanSettings, rig: Skeleton, bone_map: dict[str, str] | None) -> np.ndarray:
+def _chosen_bones(
+    settings: CleanSettings,
+    rig: Skeleton,
+    bone_map: RigMap | dict[str, str] | None,
+    human_bones: dict[str, str] | None,
+) -> np.ndarray:
     """(J,) bool, the rig's bones that the settings name; body joints and parts need a rig that can be mapped."""
     if settings.bones is None:
         return np.ones(len(rig), bool)
@@ -310,9 +316,15 @@ def _chosen_bones(settings: CleanSettings, rig: Skeleton, bone_map: dict[str, st
     chosen = {name for name in settings.bones if name in rig}
     wanted = {joint for name in settings.bones if name not in rig for joint in PARTS.get(name, (name,))}
     if wanted:
-        bones = find_map(rig, bone_map).bones
+        bones = _mapped(rig, bone_map, human_bones).bones
         chosen |= {bones[joint] for joint in wanted if joint in bones}
     return np.array([name in chosen for name in rig.names])
+
+
+def _mapped(
+    rig: Skeleton, bone_map: RigMap | dict[str, str] | None, human_bones: dict[str, str] | None
+) -> RigMap:
+    return bone_map if isinstance(bone_map, RigMap) else find_map(rig, bone_map, human_bones)
 
 
 def _check_name(name: str, rig: Skeleton | None) -> None:

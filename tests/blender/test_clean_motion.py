@@ -36,11 +36,12 @@ def errors(extension: Callable[[str], Any]) -> Any:
 @pytest.fixture
 def start(extension: Callable[[str], Any]) -> Callable[..., Any]:
     """Begin a cleaning as the operator does, to be driven tick by tick."""
-    armature, clean, jobs = extension("armature"), extension("operators.clean"), extension("jobs")
+    clean, jobs = extension("operators.clean"), extension("jobs")
 
     def start(ob: Any, last: int, method: str = "prior") -> Any:
-        clip = armature.read(ob, bpy.context.scene, 1, last)
-        return jobs.Job(clean.CleanTask(clip, {"method": method, "device": "cpu"}))
+        settings = {"method": method, "device": "cpu"}
+        result = clean.writing.Settings()
+        return jobs.Job(clean.CleanTask(ob, bpy.context, (1, last), (1, last), settings, result, False))
 
     return start
 

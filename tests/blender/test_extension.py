@@ -46,7 +46,7 @@ def test_every_property_has_a_name_and_a_tooltip() -> None:
 
 def test_every_operator_has_a_tooltip() -> None:
     operators = [cls for cls in classes() if issubclass(cls, bpy.types.Operator)]
-    assert len(operators) == 4
+    assert len(operators) == 14
     for cls in operators:
         rna = getattr(bpy.ops.dposer, cls.bl_idname.partition(".")[2]).get_rna_type()
         assert rna.description and not rna.description.endswith("."), cls.bl_idname
@@ -54,7 +54,10 @@ def test_every_operator_has_a_tooltip() -> None:
 
 
 def test_one_run_is_one_undo_step() -> None:
-    assert {"REGISTER", "UNDO"} <= bpy.ops.dposer.clean_motion.bl_options
+    changing = ("clean_motion", "pick_bone", "clear_bone", "mirror_bone_map", "clear_bone_map", "load_bone_map",
+                "load_bone_map_preset")  # fmt: skip
+    for name in changing:
+        assert {"REGISTER", "UNDO"} <= getattr(bpy.ops.dposer, name).bl_options, name
 
 
 def test_unregister_leaves_nothing_and_register_brings_it_back() -> None:
@@ -63,6 +66,7 @@ def test_unregister_leaves_nothing_and_register_brings_it_back() -> None:
     root.unregister()
     try:
         assert not hasattr(bpy.types.Scene, "dposer")
+        assert not hasattr(bpy.types.Armature, "dposer_bone_map")
         assert not hasattr(bpy.types, "DPOSER_PT_main")
         assert len(bpy.app.handlers.load_pre) == handlers - 1
     finally:

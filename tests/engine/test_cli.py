@@ -19,6 +19,7 @@ import pytest
 
 import engine
 from engine import cli
+from engine.commands.arguments import read_bone_map
 from engine.motion import amass
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
@@ -256,10 +257,17 @@ def test_a_rig_that_is_no_body_needs_a_filter(clean: Cleaning, clip: Path) -> No
 
 def test_a_bone_map_file(clean: Cleaning, clip: Path) -> None:
     bones = clip.with_name("map.json")
-    for content in ("{", "[]", '{"pelvis": 3}'):
+    for content in ("{", "[]", '{"pelvis": 3}', '{"dposer_bone_map": 1}', '{"dposer_bone_map": 1, "bones": []}'):
         bones.write_text(content)
         code, said = clean(clip, clip.with_name("out.bvh"), "--bone-map", bones)
         assert code == 2 and "map.json" in said
+
+
+def test_a_bone_map_exported_from_blender_is_the_same_table(tmp_path: Path) -> None:
+    file = tmp_path / "map.json"
+    for content in ('{"left_elbow": "arm"}', '{"dposer_bone_map": 1, "rig": "R", "bones": {"left_elbow": "arm"}}'):
+        file.write_text(content)
+        assert read_bone_map(file) == {"left_elbow": "arm"}
 
 
 def test_overwriting_must_be_asked_for(clean: Cleaning, clip: Path) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from engine import protocol, requests
 from engine.errors import EngineError, MotionError, ProtocolError
+from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.motion import Motion
 from engine.motion.skeleton import Skeleton
+from engine.motion.tpose import OFFSETS
 from engine.tasks.clean import CleanSettings, clean
 
 FRAMES = 50
@@ -126,3 +128,119 @@ def test_frame_rates(fps: float) -> None:
     else:
         with pytest.raises(EngineError, match="frame rate"):
             requests.clean(params, arrays, silent)
+
+
+HUMAN_BONES = {
+    "pelvis": "hips", "spine1": "spine", "spine2": "chest", "spine3": "upperChest", "neck": "neck", "head": "head",
+    **{f"{side}_{joint}": f"{side}{bone}" for side in ("left", "right") for joint, bone in {
+        "hip": "UpperLeg", "knee": "LowerLeg", "ankle": "Foot", "foot": "Toes",
+        "collar": "Shoulder", "shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand"}.items()},
+}  # fmt: skip
+
+
+def make_body(names: tuple[str, ...] = JOINTS) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The body's own skeleton under other bone names, with noise for an animation."""
+    params = make_request()[0]
+    heads = np.array(OFFSETS, float)
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        heads[j] += heads[parent]
+    rest = np.tile(np.eye(4), (22, 1, 1))
+    rest[:, :3, 3] = heads
+    rng = np.random.default_rng(1)
+    rotations = np.array([1.0, 0, 0, 0]) + rng.normal(0, 0.05, (FRAMES, 22, 4))
+    params |= {"names": list(names), "scale": 1.0}
+    return params, {
+        "parents": np.array(PARENTS, "int32"),
+        "rest": rest,
+        "tails": np.full((22, 3), np.nan),
+        "rotations": rotations / np.linalg.norm(rotations, axis=-1, keepdims=True),
+        "translations": rng.normal(0, 0.01, (FRAMES, 22, 3)),
+    }
+
+
+def test_a_map_is_found_by_convention() -> None:
+    params, arrays = make_body()
+    result, out = over_the_pipe(*requests.map_bones(*over_the_pipe(params, arrays), silent))
+    assert not out and result["problem"] == "" and result["map"] == result["found"]
+    found = result["found"]
+    assert found["name"] == "smpl" and found["confidence"] == 1.0 and found["reasons"]
+    assert found["bones"] == {joint: [joint] for joint in JOINTS}
+    assert found["switches"] == [] and found["follows"] == {}
+
+
+def test_a_map_takes_what_was_mapped_by_hand() -> None:
+    names = tuple("neck 2" if name == "left_collar" else name for name in JOINTS)
+    params, arrays = make_body(names)
+    params["bone_map"] = {"left_collar": "neck 2", "right_wrist": ""}
+    result, _ = requests.map_bones(params, arrays, silent)
+    assert "left_collar" not in result["found"]["bones"] and "right_wrist" in result["found"]["bones"]
+    assert result["map"]["bones"]["left_collar"] == ["neck 2"] and "right_wrist" not in result["map"]["bones"]
+
+
+@pytest.mark.parametrize(
+    ("bone_map", "said"),
+    [
+        ({"left_elbow": "gone"}, "gone"),
+        ({"left_elbow": "left_wrist", "left_wrist": "left_wrist"}, "two joints"),
+        ({"left_elbow": "right_foot"}, "not below"),
+        ({"left_knee": ""}, "left_knee"),
+        ({"tail": "head"}, "tail"),
+    ],
+)
+def test_a_map_by_hand_that_does_not_fit_is_told(bone_map: dict[str, str], said: str) -> None:
+    params, arrays = make_body()
+    result, _ = requests.map_bones(params | {"bone_map": bone_map}, arrays, silent)
+    assert result["map"] is None and result["found"]["name"] == "smpl"
+    assert said in result["problem"] and result["problem"].endswith(".") and "\n" not in result["problem"]
+
+
+def test_a_rig_that_is_no_body_has_no_map() -> None:
+    result, _ = requests.map_bones(*make_request(), silent)
+    assert result["found"] is None and result["map"] is None and result["problem"].endswith(".")
+
+
+def test_vrm_names_find_bones_whose_own_names_say_nothing() -> None:
+    names = tuple(f"b{j}" for j in range(22))
+    params, arrays = make_body(names)
+    assert requests.map_bones(params, arrays, silent)[0]["found"]["name"] == "structure"
+    params["human_bones"] = {HUMAN_BONES[joint]: name for joint, name in zip(JOINTS, names, strict=True)}
+    found = requests.map_bones(params, arrays, silent)[0]["found"]
+    assert found["name"] == "vrm" and found["confidence"] == 1.0
+    assert {joint: bones[0] for joint, bones in found["bones"].items()} == dict(zip(JOINTS, names, strict=True))
+    result, _ = requests.clean(params, arrays, silent)
+    assert result["map"] == dict(zip(JOINTS, names, strict=True))
+
+
+@pytest.mark.parametrize("key", ["bone_map", "human_bones"])
+def test_a_chosen_joint_is_cleaned_by_the_bone_that_is_given(key: str) -> None:
+    """Two bones of nonsense names in the wrong order of the structure, which only the given table tells apart."""
+    names = tuple(f"b{j}" for j in range(22))
+    params, arrays = make_body(names)
+    swapped = list(JOINTS)
+    for left in (joint for joint in JOINTS if joint.startswith("left_")):
+        right = left.replace("left_", "right_")
+        i, j = JOINTS.index(left), JOINTS.index(right)
+        swapped[i], swapped[j] = right, left  # the character looks backwards
+    given = dict(zip(swapped, names, strict=True))
+    params["settings"] = {"method": "gaussian", "bones": ["left_elbow"]}
+    params[key] = given if key == "bone_map" else {HUMAN_BONES[joint]: bone for joint, bone in given.items()}
+    _, out = requests.clean(params, arrays, silent)
+    changed = out["rotations_changed"].any(axis=0)
+    assert [name for name, bit in zip(names, changed, strict=True) if bit] == [f"b{JOINTS.index('right_elbow')}"]
+
+
+@pytest.mark.parametrize("key", ["bone_map", "human_bones"])
+@pytest.mark.parametrize("table", [[], "x", {"pelvis": 3}])
+def test_a_table_of_names_that_is_none_is_refused(key: str, table: Any) -> None:
+    params, arrays = make_body()
+    for request in (requests.clean, requests.map_bones):
+        with pytest.raises(ProtocolError, match=key):
+            request(params | {key: table}, arrays, silent)
+
+
+@pytest.mark.parametrize("name", ["names", "scale", "parents", "rest", "tails"])
+def test_what_a_map_request_lacks_is_named(name: str) -> None:
+    params, arrays = make_body()
+    (params if name in params else arrays).pop(name)
+    with pytest.raises(ProtocolError, match=name):
+        requests.map_bones(params, arrays, silent)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from engine.motion.joints import JOINTS
-from engine.motion.rigs.rig_map import SPINE, Source
+from engine.motion.joints import JOINTS, SPINE
+from engine.motion.rigs.rig_map import Source
 from engine.motion.skeleton import Skeleton
 
 TWIST = {"left_elbow": ("left_wrist", 0.5), "right_elbow": ("right_wrist", 0.5)}

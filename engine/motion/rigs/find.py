@@ -57,8 +57,8 @@ def find_map(
     if len(nearest.sources) >= RESEMBLANCE:
         raise MappingError(_advice(nearest, nearest.missing))
     raise MappingError(
-        f"The rig's bone names follow no known convention and {found.unclear}; choose a filter to clean it, or on the "
-        f"command line give --bone-map for {', '.join(nearest.missing)}."
+        f"The rig's bone names follow no known convention and {found.unclear}; choose a filter to clean it, or map "
+        f"these joints by hand: {', '.join(nearest.missing)}."
     )
 
 

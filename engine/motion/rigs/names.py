@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from engine.motion.joints import REQUIRED
 from engine.motion.rigs.assemble import TWIST, ancestors, assemble, between, common_ancestor
-from engine.motion.rigs.rig_map import REQUIRED, RigMap
+from engine.motion.rigs.rig_map import RigMap
 from engine.motion.skeleton import Skeleton
 
 CERTAINTY = 0.7

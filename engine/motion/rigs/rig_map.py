@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
-from engine.motion.joints import JOINTS
+from engine.errors import MappingError
+from engine.motion.joints import REQUIRED, SPINE
 from engine.motion.skeleton import Skeleton
-
-SPINE = ("spine1", "spine2", "spine3")
-REQUIRED = tuple(
-    joint for joint in JOINTS if joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "shoulder", "elbow", "head")
-)
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,8 @@ class RigMap:
         reasons: what the mapping rests on, one sentence each.
         switches: what a control rig must be set to, see `Switch`.
         follows: bone -> bone that it follows by a constraint, in place of its parent.
+        shown: control -> bone that shows where the control's part of the body is, whether the control or another (its
+            IK twin) moves it.
     """
 
     name: str
@@ -87,6 +87,34 @@ class RigMap:
     reasons: tuple[str, ...] = ()
     switches: tuple[Switch, ...] = ()
     follows: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    def described(self) -> dict[str, Any]:
+        """The mapping as JSON, with ``bones`` (body joint -> the bones that its edits turn) besides; see `restored`."""
+        turned = {joint: list(source.turned) for joint, source in self.sources.items()}
+        return json.loads(json.dumps(asdict(self))) | {"bones": turned}
+
+    @classmethod
+    def restored(cls, described: Mapping[str, Any]) -> RigMap:
+        """The mapping that `described` gave.
+
+        Raises:
+            MappingError: it is none.
+        """
+        try:
+            values = {item.name: described[item.name] for item in fields(cls)}
+            values["sources"] = {
+                joint: Source(**{**source, "bones": tuple(source["bones"])})
+                for joint, source in values["sources"].items()
+            }
+            values["switches"] = tuple(
+                Switch(**{**switch, "joints": tuple(switch["joints"])}) for switch in values["switches"]
+            )
+            for name in ("twist", "limbs", "tpose", "turn"):
+                values[name] = {joint: tuple(entry) for joint, entry in values[name].items()}
+            return cls(**{**values, "reasons": tuple(values["reasons"])})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise MappingError("The mapping of the rig's bones is broken; find the bones again.") from error
 
     @property
     def bones(self) -> dict[str, str]:

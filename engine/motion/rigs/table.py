@@ -23,6 +23,7 @@ A table (``*.json`` beside this file) holds::
     switches     {"bone", "property", "value", "joints"} of each custom property that decides whether a control rig
                  obeys the bones of the table
     follows      bone -> bone that it follows by a constraint, in place of its parent
+    shown        control -> bone that shows where the control's part of the body is, see `RigMap`
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from engine.motion.joints import JOINTS
+from engine.motion.joints import JOINTS, SPINE
 from engine.motion.rigs.assemble import bent_together, spine_sources
-from engine.motion.rigs.rig_map import SPINE, RigMap, Source, Switch
+from engine.motion.rigs.rig_map import RigMap, Source, Switch
 from engine.motion.skeleton import Skeleton
 
 # Where two tables fit equally well the earlier one is taken.
@@ -157,13 +158,16 @@ def _read(name: str, content: dict[str, Any], bones: _Bones, prefix: str) -> Rea
             for entry in content.get("switches", [])
             if entry["bone"] in bones
         ),
-        follows={
-            bone: leader
-            for bone, leader in (map(bones.get, pair) for pair in content.get("follows", {}).items())
-            if bone is not None and leader is not None
-        },
+        follows=_pairs(content.get("follows", {}), bones),
+        shown=_pairs(content.get("shown", {}), bones),
     )
     return Reading(rig_map, signature)
+
+
+def _pairs(table: Mapping[str, str], bones: _Bones) -> dict[str, str]:
+    """The entries of a table from bone to bone of which the rig has both."""
+    found = ((bones.get(bone), bones.get(other)) for bone, other in table.items())
+    return {bone: other for bone, other in found if bone is not None and other is not None}
 
 
 def _signatures(content: dict[str, Any]) -> list[list[str]]:

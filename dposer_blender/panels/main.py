@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The DPoser tab in the 3D view's sidebar."""
+"""The button, what it did, its options, and the engine behind it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from typing import ClassVar
 
 from bpy.types import Context, Object, Panel, UILayout
 
-from . import armature, jobs, outcomes, session
+from .. import armature, jobs, outcomes, session
+from .layout import Sidebar, pair, wrap
 
 
-class _Sidebar:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DPoser"
-
-
-class DPOSER_PT_main(_Sidebar, Panel):
+class DPOSER_PT_main(Sidebar, Panel):
     """The one button, and what it did."""
 
     bl_idname = "DPOSER_PT_main"
@@ -28,7 +23,7 @@ class DPOSER_PT_main(_Sidebar, Panel):
         refusal = armature.refusal(ob)
         outcome = outcomes.recall(ob.session_uid) if ob is not None else None
         if refusal:
-            _wrap(layout, context, refusal, "INFO")
+            wrap(layout, context, refusal, "INFO")
         else:
             _subject(layout, ob, outcome)
         layout.separator(factor=0.5)
@@ -51,7 +46,7 @@ class DPOSER_PT_main(_Sidebar, Panel):
             _result(layout, context, outcome)
 
 
-class DPOSER_PT_options(_Sidebar, Panel):
+class DPOSER_PT_options(Sidebar, Panel):
     """What seldom needs a change."""
 
     bl_idname = "DPOSER_PT_options"
@@ -67,12 +62,13 @@ class DPOSER_PT_options(_Sidebar, Panel):
         column.prop(settings, "method")
         column.prop(settings, "feet")
         column.prop(settings, "frames")
+        column.prop(settings, "target")
         column.separator(factor=0.5)
         column.prop(settings, "selected_only")
         column.prop(settings, "seed")
 
 
-class DPOSER_PT_engine(_Sidebar, Panel):
+class DPOSER_PT_engine(Sidebar, Panel):
     """The process behind the button."""
 
     bl_idname = "DPOSER_PT_engine"
@@ -95,7 +91,7 @@ class DPOSER_PT_engine(_Sidebar, Panel):
                 ("Devices", ", ".join(info["devices"])),
                 ("Weights", ", ".join(info["weights"]) or "missing"),
             ):
-                _pair(column, label, value)
+                pair(column, label, value)
         column.separator()
         column.operator("dposer.check_engine", icon="VIEWZOOM")
         column.operator("dposer.restart_engine", icon="FILE_REFRESH")
@@ -121,38 +117,8 @@ def _subject(layout: UILayout, ob: Object, outcome: outcomes.Outcome | None) -> 
 
 def _result(layout: UILayout, context: Context, outcome: outcomes.Outcome) -> None:
     if outcome.problem:
-        _wrap(layout, context, outcome.problem, "ERROR")
+        wrap(layout, context, outcome.problem, "ERROR")
     elif outcome.figures:
         column = layout.box().column(align=True)
         for label, value in outcome.figures:
-            _pair(column, label, value)
-
-
-def _pair(column: UILayout, label: str, value: str) -> None:
-    row = column.split(factor=0.5)
-    left = row.row()
-    left.active = False
-    left.label(text=label)
-    right = row.row()
-    right.alignment = "RIGHT"
-    right.label(text=value)
-
-
-def _wrap(layout: UILayout, context: Context, text: str, icon: str) -> None:
-    """A sentence over as many lines as the sidebar's width asks for; Blender does not break labels."""
-    width = max(12, int(context.region.width / context.preferences.system.ui_scale / 7.2) - 6)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    line = ""
-    lines: list[str] = []
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    for number, content in enumerate([*lines, line]):
-        column.label(text=content, icon=icon if number == 0 else "BLANK1")
-
-
-CLASSES = (DPOSER_PT_main, DPOSER_PT_options, DPOSER_PT_engine)
+            pair(column, label, value)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From poses that a puppet's bones should have to the channel values that give them.
+
+A bone's pose is ``base @ basis``: its channels say the basis, all else that moves it the base. The base of new poses is
+predicted by letting it follow the bone of the joint above rigidly; where Blender then shows another pose, the base that
+it shows is taken, until the poses are reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bpy.types import Object
+
+from . import rotations
+from .clip import Clip
+
+REACHED = 2e-4  # radians; what single precision leaves of a rotation down a chain of bones
+PASSES = 6  # corrections of a puppet before it is left as it is
+
+
+@dataclass
+class Change:
+    """New local transforms or channel values for a clip.
+
+    Attributes:
+        rotations: (T, J, 4) unit quaternions WXYZ.
+        translations: (T, J, 3).
+        turned, moved: (T, J) bool where they count.
+    """
+
+    rotations: np.ndarray
+    translations: np.ndarray
+    turned: np.ndarray
+    moved: np.ndarray
+
+
+class Settling:
+    """Channel values for a puppet's changed poses, corrected by what Blender makes of them.
+
+    Args:
+        ob: the clip's armature.
+        clip: complete, with a puppet.
+        wish: new local transforms, as the engine returns them.
+
+    Attributes:
+        change: the channel values so far.
+        rows: indices of the frames that change.
+        switches: those of the engine's mapping that must be thrown for the rig to obey.
+        missed: radians by which the worst bone misses its pose, as last seen.
+    """
+
+    def __init__(self, ob: Object, clip: Clip, wish: Change) -> None:
+        assert clip.puppet is not None and clip.poses is not None
+        self._clip, self._puppet = clip, clip.puppet
+        turns = np.where(wish.turned[..., None], wish.rotations, clip.rotations)
+        places = np.where(wish.moved[..., None], wish.translations, clip.translations)
+        wanted = clip.posed(turns, places)
+        touched = wish.turned | wish.moved
+        idle, thrown = self._switched(touched)
+        for j, parent in enumerate(clip.parents):
+            if parent >= 0:
+                touched[:, j] |= touched[:, parent]
+        touched = (touched & ~idle) | thrown
+        self.rows = np.flatnonzero(touched.any(axis=1))
+        self.missed = 0.0
+        self._wanted, self._touched, self._wish = wanted[self.rows], touched[self.rows], wish
+        free = self._puppet.turned & ~clip.rotations_locked
+        self._free = free | np.array([name == clip.object_name for name in clip.names])
+        # A limit answers to no correction, so what is limited gets the prediction and no more.
+        self._unlimited = np.array(
+            [
+                name == clip.object_name or not any(not c.mute for c in ob.pose.bones[name].constraints)
+                for name in clip.names
+            ]
+        )
+        basis = self._puppet.basis.astype(np.float64)
+        self.change = Change(
+            rotations.from_matrices(basis[..., :3, :3]),
+            basis[..., :3, 3].copy(),
+            np.zeros_like(wish.turned),
+            np.zeros_like(wish.moved),
+        )
+        must = wish.turned[self.rows] | thrown[self.rows]
+        self._solve(self._puppet.own[self.rows], self._puppet.basis[self.rows], self._touched, must)
+
+    def correct(self, poses: np.ndarray, own: np.ndarray, basis: np.ndarray) -> bool:
+        """Put right the channels of bones that are off.
+
+        Args:
+            poses, own, basis: (R, J, 4, 4) of the rows, as Blender shows them.
+
+        Returns:
+            Whether none was off.
+        """
+        error = _angles(self._wanted, poses) * (self._touched & self._free & self._unlimited)
+        self.missed = float(error.max(initial=0.0))
+        off = error > REACHED
+        if not off.any():
+            return True
+        below = off.copy()
+        for j, parent in enumerate(self._clip.parents):
+            if parent >= 0:
+                below[:, j] |= below[:, parent]
+        self._solve(own, basis, below & self._touched & self._unlimited, off)
+        return False
+
+    def _solve(self, own: np.ndarray, basis: np.ndarray, asked: np.ndarray, must: np.ndarray) -> None:
+        """Find the channels of the bones asked for (R, J); those that need no change get none unless they must."""
+        own, basis = own.astype(np.float64), basis.astype(np.float64)
+        change, rows = self.change, self.rows
+        for j in np.flatnonzero(asked.any(axis=0) & self._free).tolist():
+            parent = self._clip.parents[j]
+            at = np.flatnonzero(asked[:, j])
+            base = own[at, j] @ np.linalg.inv(basis[at, j])
+            if parent >= 0:
+                base = self._wanted[at, parent] @ np.linalg.inv(own[at, parent]) @ base
+            needed = np.linalg.solve(base, self._wanted[at, j])
+            turns = rotations.from_matrices(needed[:, :3, :3])
+            before = change.rotations[rows[at], j]
+            same = np.abs((turns * before).sum(axis=-1)) > np.cos(REACHED / 4)
+            news = ~same | must[at, j] | change.turned[rows[at], j]
+            change.rotations[rows[at[news]], j] = turns[news]
+            change.turned[rows[at[news]], j] = True
+            moved = self._wish.moved[rows[at], j]
+            change.translations[rows[at[moved]], j] = needed[moved, :3, 3]
+            change.moved[rows[at[moved]], j] = True
+
+    def _switched(self, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where bones do not move what they stand for (T, J), and where they shall from now on."""
+        clip, mapping = self._clip, self._puppet.mapping
+        assert clip.poses is not None
+        idle = _angles(clip.poses, self._puppet.own) > REACHED
+        thrown = np.zeros_like(idle)
+        self.switches: list[dict[str, Any]] = []
+        for switch in mapping["switches"]:
+            names = {bone for joint in switch["joints"] for bone in mapping["bones"].get(joint, ())}
+            bones = [j for j, name in enumerate(clip.names) if name in names]
+            if idle[:, bones].any() and touched[:, bones].any():
+                self.switches.append(switch)
+                thrown[:, bones] = True
+        return idle & ~thrown, thrown
+
+
+def _angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angles between the rotations of matrices (..., 4, 4), in radians."""
+    one, other = (rotations.from_matrices(np.asarray(m, np.float64)[..., :3, :3]) for m in (a, b))
+    distance = np.minimum(np.linalg.norm(one - other, axis=-1), np.linalg.norm(one + other, axis=-1))
+    return 4.0 * np.arcsin(np.minimum(distance / 2.0, 1.0))

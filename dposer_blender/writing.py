@@ -1,0 +1,412 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A changed clip to keys: into a new action, into the action itself, or into an NLA layer above it.
+
+Where the rig is a puppet, whose bones other bones move, the keys that give a pose are not known beforehand: they
+are predicted, Blender evaluates them, and what is off is put right, until the body's bones are where they should be.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.types import Action, AnimData, Context, FCurve, Object
+from mathutils import Matrix
+
+from . import armature, compat, curves, rig, rotations
+from .armature import ArmatureError, Camera
+from .clip import Clip
+from .settling import PASSES, Change, Settling
+
+TARGETS = ("NEW", "OVERWRITE", "NLA")
+
+_SUFFIX = "_clean"
+_BLOCK = 4  # bones whose channels are computed together: few enough for the processor's cache
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a result is written.
+
+    Attributes:
+        target: "NEW" action or slot, "OVERWRITE" the action, or "NLA" layer above it.
+    """
+
+    target: str = "NEW"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        action: name of the action that holds the result.
+        bones: how many bones have new values.
+        keys: how many keys have new values, the new ones included.
+        switched: names of the bones whose switches were thrown, so that the rig obeys.
+        missed: degrees by which the worst bone of a puppet misses what was asked for; 0 where none does.
+    """
+
+    action: str
+    bones: int
+    keys: int
+    switched: tuple[str, ...] = ()
+    missed: float = 0.0
+
+
+def write(
+    clip: Clip,
+    new_rotations: np.ndarray,
+    new_translations: np.ndarray,
+    rotations_changed: np.ndarray,
+    translations_changed: np.ndarray,
+    settings: Settings | None = None,
+) -> Written | None:
+    """Give the armature a changed clip, all at once; see `Writing` for the parameters and errors."""
+    change = Change(new_rotations, new_translations, rotations_changed, translations_changed)
+    writing = Writing(clip, change, settings or Settings())
+    while not writing.advance(bpy.context, 10.0):
+        pass
+    return writing.written
+
+
+class Writing:
+    """The writing of a changed clip, done in short pieces where Blender has to evaluate it.
+
+    Args:
+        clip: complete, as `armature.read` and `armature.evaluate` made it.
+        change: as the engine returns it; bones that are locked are passed over.
+        settings: where it goes.
+
+    Attributes:
+        written: what was written, once `advance` has returned True; None where no bone that may be written changes,
+            and then nothing is done.
+    """
+
+    def __init__(self, clip: Clip, change: Change, settings: Settings) -> None:
+        self.written: Written | None = None
+        self.fraction = 0.0
+        self._clip, self._settings = clip, settings
+        self._change = Change(
+            change.rotations,
+            change.translations,
+            change.turned.astype(bool) & ~clip.rotations_locked,
+            change.moved.astype(bool) & ~clip.translations_locked,
+        )
+        self._steps = self._run()
+
+    def advance(self, context: Context, seconds: float) -> bool:
+        """Write for about so long; whether it is done.
+
+        Raises:
+            ArmatureError: the armature or the action is gone, or was edited since it was read; nothing is changed.
+        """
+        self._context, self._deadline = context, time.monotonic() + seconds
+        return all(time.monotonic() < self._deadline for _ in self._steps)
+
+    def abandon(self) -> None:
+        """Leave the armature as it was before."""
+        self._steps.close()
+
+    def _run(self) -> Generator[None, None, None]:
+        clip = self._clip
+        ob = armature.resolve(clip)
+        if reason := armature.refusal_to_write(ob, self._settings.target):
+            raise ArmatureError(f"{reason}; nothing was changed.")
+        check_unedited(ob, clip)
+        change = self._change
+        if not (change.turned.any() or change.moved.any()):
+            return
+        result = _Result(ob, clip, self._settings)
+        try:
+            missed = 0.0
+            switched: tuple[str, ...] = ()
+            if clip.puppet is None:
+                change = _local(ob, clip, change)
+            else:
+                settling = Settling(ob, clip, change)
+                switched = result.throw(settling.switches)
+                yield from self._settle(result, settling)
+                change, missed = settling.change, settling.missed
+            keys = result.put(change)
+            name = result.finish(change)
+        except BaseException:
+            result.take_back()
+            raise
+        touched = change.turned.any(axis=0) | change.moved.any(axis=0)
+        self.written = Written(name, int(touched.sum()), keys, switched, float(np.degrees(missed)))
+
+    def _settle(self, result: _Result, settling: Settling) -> Generator[None, None, None]:
+        """Let Blender evaluate the puppet's keys, and put right what is off."""
+        clip, rows = self._clip, settling.rows
+        for number in range(PASSES):
+            result.put(settling.change)
+            seen = [np.empty((len(rows), len(clip.names), 4, 4), np.float32) for _ in range(3)]
+            done = 0
+            while done < len(rows):
+                camera = Camera(armature.resolve(result.clip), clip)
+                with armature.at_frames(self._context.scene) as show:
+                    while done < len(rows) and time.monotonic() < self._deadline:
+                        show(clip.scene_frames[rows[done]])
+                        for array, matrices in zip(seen, camera.take(self._context), strict=True):
+                            array[done] = matrices
+                        done += 1
+                self.fraction = 1.0 - 0.5**number * (1.0 - 0.5 * done / len(rows))
+                yield
+            if settling.correct(*seen):
+                return
+
+
+class _Result:
+    """The action that a result is written to.
+
+    Attributes:
+        clip: as given, but animated by that action.
+    """
+
+    def __init__(self, ob: Object, clip: Clip, settings: Settings) -> None:
+        self._settings, self._read = settings, clip
+        self._saved: dict[tuple[str, int], curves.Keys] = {}
+        self._properties: list[tuple[str, str, float]] = []
+        self.clip = clip
+        if settings.target != "OVERWRITE":
+            self._begin(ob)
+
+    def _begin(self, ob: Object) -> None:
+        clip, original = self._read, ob.animation_data.action
+        if original is not None:
+            action, slot = original.copy(), clip.slot
+        else:
+            action = bpy.data.actions.new(clip.armature)
+            slot = compat.new_slot(action, ob)
+        try:
+            action.name = _clean_name(clip.action or clip.armature)
+            _assign(ob, action, slot)
+        except BaseException:
+            bpy.data.actions.remove(action)
+            raise
+        self.clip = replace(clip, action=action.name, action_uid=action.session_uid, slot=slot)
+
+    def put(self, change: Change) -> int:
+        """Set the keys of changed channels; may be called again. Counts the keys."""
+        clip, keys, ob = self.clip, 0, armature.resolve(self.clip)
+        for mode in set(clip.modes):
+            alike = [j for j, other in enumerate(clip.modes) if other == mode]
+            channel, count = rotations.channels(mode)
+            for start in range(0, len(alike), _BLOCK):
+                bones = np.array(alike[start : start + _BLOCK])
+                raw, changed = clip.raw_rotations[:, bones, :count], change.turned[:, bones]
+                values = rotations.to_channels(change.rotations[:, bones], mode, raw, changed)
+                keys += self._put_channel(ob, bones, channel, raw, values, changed)
+        everything = np.arange(len(clip.names))
+        values = np.where(change.moved[..., None], change.translations, clip.raw_locations)
+        return keys + self._put_channel(ob, everything, "location", clip.raw_locations, values, change.moved)
+
+    def _put_channel(
+        self, ob: Object, bones: np.ndarray, channel: str, old: np.ndarray, new: np.ndarray, changed: np.ndarray
+    ) -> int:
+        """Write a property of B bones, (T, B, C) and changed (T, B); counts the keys."""
+        clip, animation = self.clip, ob.animation_data
+        found = armature.motion_curves(animation)
+        keys = 0
+        for b in np.flatnonzero(changed.any(axis=0)).tolist():
+            name = clip.names[bones[b]]
+            path = rig.path(armature.owner(ob, clip, name), channel)
+            for i in range(new.shape[-1]):
+                curve = self._curve(animation, found.get((path, i)), path, i, name)
+                keys += curves.rewrite(curve, clip.frames, old[:, b, i], new[:, b, i], changed[:, b])
+        return keys
+
+    def _curve(
+        self, animation: AnimData, found: FCurve | None, path: str, index: int, name: str
+    ) -> FCurve:
+        """A curve to write to, remembered as it was where it is the user's own."""
+        if self._settings.target == "OVERWRITE" and (path, index) not in self._saved:
+            self._saved[path, index] = curves.saved(found) if found is not None else {}
+        if found is not None:
+            return found
+        group = "Object Transforms" if name == self.clip.object_name else name
+        return compat.new_curve(animation, path, index, group)
+
+    def throw(self, switches: list[dict[str, Any]]) -> tuple[str, ...]:
+        """Key custom properties so that a control rig obeys over the clip's frames; names their bones."""
+        ob, frames = armature.resolve(self.clip), self.clip.frames
+        animation, driven = ob.animation_data, rig.driven_paths(ob)
+        for switch in switches:
+            bone, name, value = ob.pose.bones[switch["bone"]], switch["property"], float(switch["value"])
+            path = f'{bone.path_from_id()}["{bpy.utils.escape_identifier(name)}"]'
+            if path in driven:
+                raise ArmatureError(
+                    f"{switch['bone']} has a driver on its {name}: set it to {value:g} yourself, then clean again."
+                )
+            self._properties.append((switch["bone"], name, bone[name]))
+            curve = next((c for c in compat.curves(animation) if c.data_path == path), None)
+            before = curves.sample(curve, frames) if curve is not None else np.full(len(frames), float(bone[name]))
+            curve = self._curve(animation, curve, path, 0, switch["bone"])
+            wanted = np.full(len(frames), value)
+            curves.rewrite(curve, frames, before, wanted, np.abs(before - wanted) > 1e-6)
+        return tuple(dict.fromkeys(switch["bone"] for switch in switches))
+
+    def finish(self, change: Change) -> str:
+        """Leave the result where it belongs; the name of its action."""
+        ob = armature.resolve(self.clip)
+        action, original = ob.animation_data.action, _action(self._read.action_uid)
+        if self._settings.target == "NLA":
+            _keep_changed(ob, self.clip, change)
+            _push(ob, original, self._read.slot, action, self.clip.slot)
+        if original is not None and original.is_editable:
+            original.use_fake_user = True
+        action.use_fake_user = True  # a result that is compared and put aside for a while is not lost on saving
+        ob.update_tag(refresh={"OBJECT", "DATA", "TIME"})
+        return str(action.name)
+
+    def take_back(self) -> None:
+        """Leave the armature as it was, as far as it is still there."""
+        action, original = _action(self.clip.action_uid), _action(self._read.action_uid)
+        ob = next((ob for ob in bpy.data.objects if ob.session_uid == self.clip.armature_uid), None)
+        if ob is not None:
+            for bone, name, value in self._properties:
+                if bone in ob.pose.bones:
+                    ob.pose.bones[bone][name] = value
+        if self._settings.target != "OVERWRITE":
+            if ob is not None and ob.animation_data is not None and ob.animation_data.action == action:
+                _assign(ob, original, self._read.slot)
+            if action is not None:
+                bpy.data.actions.remove(action)
+        elif ob is not None and ob.animation_data is not None and ob.animation_data.action == original:
+            found = {(c.data_path, c.array_index): c for c in compat.curves(ob.animation_data)}
+            for key, keys in self._saved.items():
+                if key in found and keys:
+                    curves.restore(found[key], keys)
+                elif key in found:
+                    compat.remove_curve(ob.animation_data, found[key])
+
+
+def _action(uid: int) -> Action | None:
+    return next((action for action in bpy.data.actions if action.session_uid == uid), None)
+
+
+def check_unedited(ob: Object, clip: Clip) -> None:
+    """Raise ArmatureError where a keyed channel, or a bone's rotation mode, is no longer what was read."""
+    modes = tuple(armature.owner(ob, clip, name).rotation_mode for name in clip.names)
+    found = armature.motion_curves(ob.animation_data)
+    same = modes == clip.modes
+    for j, name in enumerate(clip.names):
+        if not same:
+            break
+        bone = armature.owner(ob, clip, name)
+        for channel, raw, keyed in (
+            (rotations.channels(modes[j])[0], clip.raw_rotations, clip.rotations_keyed),
+            ("location", clip.raw_locations, clip.locations_keyed),
+        ):
+            path = rig.path(bone, channel)
+            for i in np.flatnonzero(keyed[j]).tolist():
+                curve = found.get((path, i))
+                same = (
+                    same
+                    and curve is not None
+                    and bool((curves.sample(curve, clip.frames) == raw[:, j, i]).all())
+                )
+    if not same:
+        raise ArmatureError(
+            f"{clip.action} was edited while DPoser was at work; nothing was changed: clean it again."
+        )
+
+
+def _local(ob: Object, clip: Clip, change: Change) -> Change:
+    """The channel values of a clip that is no puppet, where it changes."""
+    turns = np.where(change.turned[..., None], change.rotations, clip.rotations)
+    places = np.where(change.moved[..., None], change.translations, clip.translations)
+    if clip.poses is not None:
+        _undo_inheritance(ob, clip, turns, places, change.turned | change.moved)
+    if clip.object_name:
+        clip.to_object(turns[:, 0], places[:, 0])
+    return replace(change, rotations=turns, translations=places)
+
+
+def _undo_inheritance(
+    ob: Object, clip: Clip, new_rotations: np.ndarray, new_translations: np.ndarray, changed: np.ndarray
+) -> None:
+    """Turn local transforms into the channel values of bones that inherit in an unusual way; in place."""
+    bones = [(j, name) for j, name in enumerate(clip.names) if name != clip.object_name]
+    unusual = [j for j, name in bones if not rig.inherits_by_default(ob.pose.bones[name]) and changed[:, j].any()]
+    if not unusual:
+        return
+    poses = clip.posed(new_rotations, new_translations)
+    for j in unusual:
+        bone, parent = ob.data.bones[clip.names[j]], int(clip.parents[j])
+        above = ob.data.bones[clip.names[parent]].matrix_local
+        for t in np.flatnonzero(changed[:, j]).tolist():
+            channels = bone.convert_local_to_pose(
+                Matrix(poses[t, j]),
+                bone.matrix_local,
+                parent_matrix=Matrix(poses[t, parent]),
+                parent_matrix_local=above,
+                invert=True,
+            )
+            location, quaternion, _ = channels.decompose()
+            new_rotations[t, j], new_translations[t, j] = quaternion, location
+
+
+def _clean_name(name: str) -> str:
+    """``walk`` becomes ``walk_clean``; a second cleaning of it ``walk_clean.001``, as Blender counts."""
+    room = bpy.types.ID.bl_rna.properties["name"].length_max - 1 - len(_SUFFIX)
+    stem = name.rpartition(_SUFFIX)[0] or name
+    if name[len(stem) + len(_SUFFIX) :].strip(".0123456789"):
+        stem = name
+    return stem.encode()[:room].decode(errors="ignore") + _SUFFIX
+
+
+def _assign(ob: Object, action: Action | None, slot: str) -> None:
+    """Let an action animate the object, through the tweaked NLA strip where there is one."""
+    animation, strip = ob.animation_data, rig.tweaked_strip(ob)
+    if strip is None:
+        compat.assign(animation, action, slot)
+        return
+    animation.use_tweak_mode = False
+    try:
+        compat.assign_to_strip(strip, action, slot)
+    finally:
+        animation.use_tweak_mode = True
+
+
+def _keep_changed(ob: Object, clip: Clip, change: Change) -> None:
+    """Take every curve that shows no change out of the assigned action."""
+    kept: set[str] = set()
+    for j, name in enumerate(clip.names):
+        bone = armature.owner(ob, clip, name)
+        if change.turned[:, j].any():
+            kept.add(rig.path(bone, rotations.channels(clip.modes[j])[0]))
+        if change.moved[:, j].any():
+            kept.add(rig.path(bone, "location"))
+    for curve in list(compat.curves(ob.animation_data)):
+        if curve.data_path not in kept and not curve.data_path.endswith('"]'):
+            compat.remove_curve(ob.animation_data, curve)
+
+
+def _push(ob: Object, original: Action | None, slot: str, action: Action, new_slot: str) -> None:
+    """Put the result on an NLA track of its own, above a track with the original."""
+    animation = ob.animation_data
+    blend, influence = animation.action_blend_type, animation.action_influence
+    animation.action = None
+    layers = [(action, new_slot, "REPLACE", 1.0)]
+    if original is not None:
+        layers.insert(0, (original, slot, blend, influence))
+    for layer, identifier, mixed, share in layers:
+        track = animation.nla_tracks.new()
+        track.name = layer.name
+        begin = layer.frame_range[0]
+        strip = track.strips.new(layer.name, math.floor(begin), layer)
+        compat.assign_to_strip(strip, layer, identifier)
+        strip.frame_start = begin
+        strip.blend_type, strip.extrapolation = mixed, "HOLD"
+        if share < 1.0:
+            strip.use_animated_influence = True
+            strip.influence = share
+            strip.fcurves.find("influence").keyframe_points.insert(begin, share)
+    animation.use_nla = True

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rigs whose bones are moved by others: Rigify's generated human, in FK and IK, judged by Blender's evaluation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from engine.motion.rigs import find_map  # noqa: E402
+from engine.motion.skeleton import Skeleton  # noqa: E402
+
+FRAMES = range(1, 25)
+SPINE = ("torso", "chest", "hips", "spine_fk.002", "spine_fk.003", "neck", "head", "shoulder.L", "shoulder.R")
+LIMBS = tuple(
+    f"{part}_fk.{side}"
+    for side in "LR"
+    for part in ("thigh", "shin", "foot", "upper_arm", "forearm", "hand")
+)
+SWITCHES = tuple(f"{limb}_parent.{side}" for limb in ("thigh", "upper_arm") for side in "LR")
+TIGHT, LENGTH = 0.02, 1e-4  # degrees, metres
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .blend with Rigify's metarig and generated rig."""
+    path = tmp_path_factory.mktemp("rigify") / "rigify.blend"
+    script = Path(__file__).with_name("generate_rigify.py")
+    ended = subprocess.run([sys.executable, script, path], capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    return path
+
+
+@pytest.fixture
+def armature(extension: Callable[[str], Any]) -> Any:
+    return extension("armature")
+
+
+@pytest.fixture
+def writing(extension: Callable[[str], Any]) -> Any:
+    return extension("writing")
+
+
+@pytest.fixture
+def rig(file: Path) -> Any:
+    bpy.ops.wm.open_mainfile(filepath=str(file))
+    ob = bpy.data.objects["Rigify"]
+    bpy.context.view_layer.objects.active = ob
+    bpy.context.scene.frame_end = FRAMES[-1]
+    bpy.context.scene.render.fps = 30
+    return ob
+
+
+def wave(ob: Any, names: tuple[str, ...], amount: float, seed: int) -> None:
+    """Key slow turns on bones, in their own rotation modes."""
+    from mathutils import Euler
+
+    random = np.random.default_rng(seed)
+    for name in names:
+        bone, phase = ob.pose.bones[name], random.uniform(0, 6, 3)
+        for frame in FRAMES:
+            turn = Euler(amount * np.sin(phase + frame / 8.0))
+            if bone.rotation_mode == "QUATERNION":
+                bone.rotation_quaternion = turn.to_quaternion()
+                bone.keyframe_insert("rotation_quaternion", frame=frame)
+            else:
+                bone.rotation_euler = turn.to_quaternion().to_euler(bone.rotation_mode)
+                bone.keyframe_insert("rotation_euler", frame=frame)
+
+
+def shift(ob: Any, names: tuple[str, ...], amount: float, seed: int) -> None:
+    """Key slow displacements on bones."""
+    random = np.random.default_rng(seed)
+    for name in names:
+        bone, phase = ob.pose.bones[name], random.uniform(0, 6, 3)
+        for frame in FRAMES:
+            bone.location = amount * np.sin(phase + frame / 7.0)
+            bone.keyframe_insert("location", frame=frame)
+
+
+def animate(ob: Any, kinematics: str) -> Any:
+    """A made-up motion of the whole rig; returns its action."""
+    wave(ob, SPINE, 0.2, 0)
+    shift(ob, ("torso",), 0.1, 1)
+    if kinematics == "FK":
+        wave(ob, LIMBS, 0.3, 2)
+    else:
+        shift(ob, tuple(f"{end}_ik.{side}" for end in ("foot", "hand") for side in "LR"), 0.12, 2)
+    for name in SWITCHES:
+        ob.pose.bones[name]["IK_FK"] = 1.0 if kinematics == "FK" else 0.0
+    return ob.animation_data.action
+
+
+def curves_of(ob: Any) -> list[Any]:
+    import importlib
+
+    return list(importlib.import_module("dposer_ext.dposer_blender.compat").curves(ob.animation_data))
+
+
+def read(armature: Any, ob: Any, extension: Callable[[str], Any]) -> Any:
+    told, arrays = extension("skeleton").read(ob, bpy.context.scene)
+    parents = tuple(arrays["parents"].tolist())
+    skeleton = Skeleton(tuple(told["names"]), parents, arrays["rest"], arrays["tails"], told["scale"])
+    found = find_map(skeleton)
+    assert (found.name, len(found.sources), found.confidence) == ("rigify_controls", 22, 1.0)
+    assert armature.needs_evaluation(ob)
+    clip = armature.read(ob, bpy.context.scene, FRAMES[0], FRAMES[-1], found.described())
+    while not clip.complete:
+        armature.evaluate(clip, bpy.context, 10.0)
+    return clip
+
+
+def waving(clip: Any, bones: tuple[str, ...] | None = None, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """The clip's rotations, those of some bones turned in slow waves, and where they are."""
+    from mathutils import Euler, Quaternion
+
+    random, turned = np.random.default_rng(seed), np.zeros(clip.rotations.shape[:2], bool)
+    rotations = clip.rotations.copy()
+    for j, name in enumerate(clip.names):
+        if not clip.puppet.turned[j] or (bones is not None and name not in bones):
+            continue
+        turned[:, j], phase = True, random.uniform(0, 6, 3)
+        for t in range(len(clip)):
+            turn = Euler(0.25 * np.sin(phase + t / 9.0)).to_quaternion()
+            rotations[t, j] = Quaternion(clip.rotations[t, j]) @ turn
+    return rotations, turned
+
+
+def shown(ob: Any, clip: Any) -> np.ndarray:
+    """(T, J, 4, 4) where Blender shows the clip's part of the body, by the bones that follow the controls."""
+    found = []
+    rest = ob.data.bones
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        posed = ob.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+        pairs = zip(clip.puppet.shown, clip.names, strict=True)
+        found.append(
+            [
+                np.array(posed[bone].matrix @ rest[bone].matrix_local.inverted() @ rest[name].matrix_local)
+                for bone, name in pairs
+            ]
+        )
+    return np.array(found)
+
+
+def errors(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Degrees and metres (T, J) between poses."""
+    turn = np.swapaxes(a[..., :3, :3], -1, -2) @ b[..., :3, :3]
+    skew = turn - np.swapaxes(turn, -1, -2)
+    sine = np.linalg.norm(np.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], -1), axis=-1) / 2
+    angle = np.degrees(np.arctan2(sine, (np.trace(turn, axis1=-2, axis2=-1) - 1) / 2))
+    return angle, np.linalg.norm(a[..., :3, 3] - b[..., :3, 3], axis=-1)
+
+
+@pytest.mark.parametrize("kinematics", ["FK", "IK"])
+def test_every_joint_reaches_its_pose(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any, kinematics: str
+) -> None:
+    animate(rig, kinematics)
+    clip = read(armature, rig, extension)
+    before = shown(rig, clip)
+    np.testing.assert_allclose(clip.poses, before, atol=1e-5)
+    idle = errors(before, clip.puppet.own)[0].max(axis=0) > 1.0
+    limbs = {name for name, still in zip(clip.names, idle, strict=True) if still}
+    assert (limbs >= {"shin_fk.L", "shin_fk.R", "forearm_fk.L", "upper_arm_fk.R"}) == (kinematics == "IK")
+    rotations, turned = waving(clip)
+    moved = np.zeros_like(turned)
+    moved[:, 0] = True
+    places = clip.translations.copy()
+    places[:, 0] += [0.05, 0.02, -0.04]
+    wanted = clip.posed(rotations, places)
+    written = writing.write(clip, rotations, places, turned, moved)
+    assert set(written.switched) == (set(SWITCHES) if kinematics == "IK" else set())
+    angle, distance = errors(wanted, shown(rig, clip))
+    assert angle.max() < TIGHT and written.missed < TIGHT
+    # Rigify's IK stretches and shortens limbs by centimetres; FK limbs have the lengths that they were built with.
+    assert distance.max() < (LENGTH if kinematics == "FK" else 0.2)
+
+
+def test_an_arm_alone_is_switched_and_nothing_else(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
+) -> None:
+    action = animate(rig, "IK")
+    clip = read(armature, rig, extension)
+    before = shown(rig, clip)
+    keys = {(c.data_path, c.array_index): len(c.keyframe_points) for c in curves_of(rig)}
+    rotations, turned = waving(clip, ("forearm_fk.L",))
+    turned[:10] = False  # the others are switched too, and must look as before
+    rotations = np.where(turned[..., None], rotations, clip.rotations)
+    wanted = clip.posed(rotations, clip.translations)
+    written = writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned))
+    assert written.switched == ("upper_arm_parent.L",)
+    new = {c.data_path.split('"')[1] for c in curves_of(rig) if (c.data_path, c.array_index) not in keys}
+    assert new <= {"upper_arm_parent.L", "upper_arm_fk.L", "forearm_fk.L", "hand_fk.L"}
+    after = shown(rig, clip)
+    arm = [clip.names.index(name) for name in ("upper_arm_fk.L", "forearm_fk.L", "hand_fk.L")]
+    others = [j for j in range(len(clip.names)) if j not in arm]
+    np.testing.assert_allclose(after[:, others], before[:, others], atol=1e-5)
+    assert errors(wanted, after)[0].max() < TIGHT
+    assert rig.animation_data.action != action
+
+
+def test_a_neck_that_follows_half_is_made_up_for(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
+) -> None:
+    """Rigify's neck takes part of the torso's turn, so it needs new keys although its joint does not change."""
+    animate(rig, "FK")
+    rig.pose.bones["torso"]["neck_follow"] = 0.3
+    rig.pose.bones["torso"]["head_follow"] = 0.6
+    clip = read(armature, rig, extension)
+    rotations, turned = waving(clip, ("spine_fk.003",))
+    wanted = clip.posed(rotations, clip.translations)
+    written = writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned))
+    assert written.bones == 3
+    assert errors(wanted, shown(rig, clip))[0].max() < TIGHT
+
+
+def test_nothing_is_left_of_a_writing_that_is_abandoned(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
+) -> None:
+    action = animate(rig, "IK")
+    clip = read(armature, rig, extension)
+    before = shown(rig, clip)
+    rotations, turned = waving(clip)
+    change = writing.Change(rotations, clip.translations, turned, np.zeros_like(turned))
+    work = writing.Writing(clip, change, writing.Settings())
+    assert not work.advance(bpy.context, 0.0) and rig.animation_data.action != action
+    work.abandon()
+    assert rig.animation_data.action == action and len(bpy.data.actions) == 1
+    assert [rig.pose.bones[name]["IK_FK"] for name in SWITCHES] == [0.0] * 4
+    for name in LIMBS:
+        rig.pose.bones[name].rotation_quaternion = (1, 0, 0, 0)
+    np.testing.assert_allclose(shown(rig, clip), before, atol=1e-5)
+
+
+def test_a_driven_switch_is_refused_in_words(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
+) -> None:
+    action = animate(rig, "IK")
+    rig.pose.bones["thigh_parent.L"].driver_add('["IK_FK"]').driver.expression = "0.0"
+    clip = read(armature, rig, extension)
+    rotations, turned = waving(clip)
+    with pytest.raises(armature.ArmatureError, match=r"thigh_parent.L has a driver on its IK_FK"):
+        writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned))
+    assert rig.animation_data.action == action and len(bpy.data.actions) == 1
+
+
+def test_clean_motion_on_a_control_rig(rig: Any, extension: Callable[[str], Any], armature: Any) -> None:
+    """The operator asks for the map, evaluates and cleans; what it writes shakes less."""
+    os.environ.setdefault("DPOSER_PYTHON", sys.executable)
+    animate(rig, "FK")
+    random = np.random.default_rng(3)
+    for curve in curves_of(rig):
+        if "_fk" in curve.data_path and "rotation" in curve.data_path:
+            for key in curve.keyframe_points:
+                key.co_ui[1] += random.normal(scale=0.03)
+            curve.update()
+    clip = read(armature, rig, extension)
+    noisy = shown(rig, clip)
+    assert bpy.ops.dposer.clean_motion(method="wiener") == {"FINISHED"}
+    assert rig.animation_data.action.name.endswith("_clean")
+    clean = shown(rig, clip)
+    hand = clip.names.index("hand_fk.L")
+    shake = [np.abs(np.diff(poses[:, hand, :3, 3], n=3, axis=0)).mean() for poses in (noisy, clean)]
+    assert shake[1] < 0.7 * shake[0]
+
+
+def test_the_metarig_is_mapped(rig: Any, extension: Callable[[str], Any]) -> None:
+    told, arrays = extension("skeleton").read(bpy.data.objects["Metarig"], bpy.context.scene)
+    parents = tuple(arrays["parents"].tolist())
+    found = find_map(Skeleton(tuple(told["names"]), parents, arrays["rest"], arrays["tails"], told["scale"]))
+    assert (found.name, len(found.sources), found.confidence) == ("rigify_metarig", 22, 1.0)
