@@ -44,7 +44,7 @@ def cases() -> Iterator[Case]:
     for name in CONVENTIONS:
         yield Case(name, SCRIPTED, partial(_scripted, name))
     yield Case("Rigify human metarig", BLENDERS, _metarig)
-    yield Case("Rigify generated rig", BLENDERS, _generated, {"deform": imported.ORIGINALS}, isolated=True)
+    yield Case("Rigify generated rig", BLENDERS, _generated, isolated=True)
     yield from _files(DATA / "rigs")
     yield from _captures(DATA / "bvh_test")
 

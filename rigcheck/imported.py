@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +81,6 @@ def walk(ob: Any, convention: str, *, arms: float, modes: Sequence[str] = figure
     used = {bone for bones in joints.values() for bone in bones}
     still = [bone.name for bone in ob.pose.bones if bone.name not in used] if only_joints else []
     figures.walk(ob, joints, BLENDER, frames=frames, arms=arms, modes=modes, still=still)
-
-
-ORIGINALS: Mapping[str, str] = {
-    "pelvis": "ORG-spine", "spine3": "ORG-spine.003", "head": "ORG-spine.006",
-} | {
-    f"{side}_{joint}": f"ORG-{bone}.{side[0].upper()}"
-    for side in ("left", "right")
-    for joint, bone in (("hip", "thigh"), ("knee", "shin"), ("ankle", "foot"), ("foot", "toe"), ("collar", "shoulder"),
-                        ("shoulder", "upper_arm"), ("elbow", "forearm"), ("wrist", "hand"))
-}  # fmt: skip
-"""Body joint -> the bone of a generated rig that stands for the metarig's, and that the deforming bones follow.
-
-The lower spine is left out: a bone there stretches between two controls and takes no twist of either."""
 
 
 def _armature() -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Quaternion
 
 from engine.motion.joints import JOINTS
 from rigcheck.engine import Engine
@@ -37,7 +38,6 @@ def measure(
     frames: tuple[int, int] | None = None,
     bone_map: Mapping[str, str] | None = None,
     human_bones: Mapping[str, str] | None = None,
-    deform: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Figures:
     """Measure an animated armature; its action is the original again afterwards.
@@ -48,24 +48,30 @@ def measure(
         engine: running.
         frames: first and last; those of the action where None.
         bone_map, human_bones: as for `find_map`.
-        deform: for control rigs, body joint -> the bone that deforms: judged in place of the control.
         seed: of the edits.
     """
-    armature = part("armature")
-    scene = bpy.context.scene
+    armature, scene = part("armature"), bpy.context.scene
+    names = {"bone_map": bone_map, "human_bones": human_bones}
+    mapping = None
+    if armature.needs_evaluation(ob):  # as the operator does
+        asked, rest = part("skeleton").read(ob, scene)
+        told, _ = engine.ask(asked | names | {"task": "map"}, rest)
+        if "error" in told:
+            return Figures(rig, told["error"], len(ob.data.bones))
+        mapping = told["mapping"]
     extent = frames or armature.action_range(ob)
     assert extent is not None, "the rig has no motion"
-    clip = armature.read(ob, scene, *extent)
+    clip = armature.read(ob, scene, *extent, mapping)
     while not clip.complete:
         armature.evaluate(clip, bpy.context, 60.0)
     params, arrays = clip.request()
-    info = {key: params[key] for key in ("names", "fps", "scale")}
-    told, found = engine.ask(info | {"bone_map": bone_map, "human_bones": human_bones, "seed": seed}, arrays)
+    info = {key: params[key] for key in ("names", "fps", "scale", "mapping")}
+    told, found = engine.ask(info | names | {"task": "edit", "seed": seed}, arrays)
     if "error" in told:
-        return Figures(rig, told["error"], len(clip.names), len(clip))
+        return Figures(rig, told["error"], len(ob.data.bones), len(clip))
 
-    judge = _Judge(ob, clip, told, found, deform or {})
-    before, state = poses(ob, clip.names, clip.frames), keys(ob)
+    judge = _Judge(clip, told, found)
+    before, state = poses(ob, clip), keys(ob)
     pose, pose_at, forearm = judge.segments(before, found["segments"])
 
     unedited = _written(clip, found, "none") is None and keys(ob) == state
@@ -74,15 +80,15 @@ def measure(
         others = _alike_but(ob, state, told["arm"])
         _restore(ob, clip)
     written = _written(clip, found, "all")
-    after = poses(ob, clip.names, clip.frames)
+    after = poses(ob, clip)
     if written is not None:
         _restore(ob, clip)
     edited_pose, edited_pose_at, edited_forearm = judge.segments(after, found["edited_segments"])
-    rotation, rotation_at, position, position_at = judge.edit(before, after)
+    rotation, rotation_at, position, position_at = judge.edit(after)
     mapped = [bone for bones in told["turned"].values() for bone in bones]
     return Figures(
         rig=rig,
-        bones=len(clip.names),
+        bones=len(ob.data.bones),
         frames=len(clip),
         map=told["map"],
         confidence=told["confidence"],
@@ -99,21 +105,39 @@ def measure(
         rotation_at=rotation_at,
         position=position,
         position_at=position_at,
-        by_turns=bool(deform),
         locked=tuple(bone for bone in mapped if clip.rotations_locked[clip.names.index(bone)]),
     )
 
 
-def poses(ob: Any, names: Sequence[str], frames: np.ndarray) -> np.ndarray:
-    """(T, J, 4, 4) float64 pose matrices in the armature's space, evaluated by Blender."""
-    scene, order = bpy.context.scene, [ob.pose.bones.find(name) for name in names]
+def poses(ob: Any, clip: Any) -> np.ndarray:
+    """(T, J, 4, 4) float64 where Blender shows the clip's bones, in the clip's space.
+
+    A control is shown by the bone that follows it, and an object that carries the root by its own transform: the
+    clip's space is then the world, turned and scaled so that the armature's axes and units are the object's at rest.
+    """
+    scene, carried = bpy.context.scene, bool(clip.object_name)
+    names = clip.names[carried:]
+    shown = names if clip.puppet is None else clip.puppet.shown[carried:]
+    rest = {bone.name: np.array(bone.matrix_local) for bone in ob.data.bones}
+    follow = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
+    order = [ob.pose.bones.find(name) for name in shown]
+    space = np.eye(4)
+    if carried:
+        w, x, y, z = clip.object_turn
+        space[:3, :3] = np.array(Quaternion((w, x, y, z)).to_matrix()) * clip.object_scale
     values = np.empty((len(ob.pose.bones), 4, 4), np.float32)
-    result = np.empty((len(frames), len(names), 4, 4))
-    for row, frame in zip(result, frames.tolist(), strict=True):
+    result = np.empty((len(clip), len(clip.names), 4, 4))
+    for row, frame in zip(result, clip.frames.tolist(), strict=True):
         scene.frame_set(frame)
         posed = ob.evaluated_get(bpy.context.evaluated_depsgraph_get())
         posed.pose.bones.foreach_get("matrix", values.reshape(-1))
-        row[:] = values[order].transpose(0, 2, 1)  # Blender hands matrices out column by column
+        row[carried:] = (
+            values[order].transpose(0, 2, 1) @ follow
+        )  # Blender hands matrices out column by column
+        if carried:
+            placed = np.linalg.inv(space) @ np.array(posed.matrix_world)
+            row[0] = placed
+            row[1:] = placed @ row[1:]
     return result
 
 
@@ -134,15 +158,8 @@ def keys(ob: Any) -> State:
 class _Judge:
     """Compares what the engine tells about one rig with poses that Blender evaluated."""
 
-    def __init__(
-        self,
-        ob: Any,
-        clip: Any,
-        told: dict[str, Any],
-        found: dict[str, np.ndarray],
-        deform: Mapping[str, str],
-    ) -> None:
-        self._clip, self._told, self._found, self._deform = clip, told, found, deform
+    def __init__(self, clip: Any, told: dict[str, Any], found: dict[str, np.ndarray]) -> None:
+        self._clip, self._told, self._found = clip, told, found
         self._index = {name: j for j, name in enumerate(clip.names)}
 
     def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str, float]:
@@ -161,13 +178,8 @@ class _Judge:
         where = f"{joint} to {child}, frame {self._clip.frames[frame]}"
         return float(others.max()), where, float(angles[:, forearms].max(initial=0.0))
 
-    def edit(self, before: np.ndarray, after: np.ndarray) -> tuple[float, str, float, str]:
-        """Greatest rotation error (degrees) and position error (mm) after the edit of all joints, and where.
-
-        Deforming bones have no position asked for: their limbs' directions tell it.
-        """
-        if self._deform:
-            return (*self._deformed(before, after), np.nan, "")
+    def edit(self, after: np.ndarray) -> tuple[float, str, float, str]:
+        """Greatest rotation error (degrees) and position error (mm) after the edit of all joints, and where."""
         mapped = [self._index[bone] for bones in self._told["turned"].values() for bone in bones]
         wanted, shown = self._found["wanted"][:, mapped], after[:, mapped]
         angles = np.degrees(angle_between(wanted[..., :3, :3], _rotations(shown)))
@@ -176,20 +188,8 @@ class _Judge:
         worst, farthest = (names[np.argmax(values.max(axis=0))] for values in (angles, gaps))
         return float(angles.max()), worst, float(gaps.max()), farthest
 
-    def _deformed(self, before: np.ndarray, after: np.ndarray) -> tuple[float, str]:
-        """How far the deforming bones are from turning as their joints did.
-
-        Elbows are left to the segments: part of their turn is the wrist's twist, which their bone leaves to the hand.
-        """
-        joints = [j for j in self._told["turned"] if j in self._deform and not j.endswith("elbow")]
-        bones = [self._bone(joint) for joint in joints]
-        turns = self._found["turns"][:, [JOINTS.index(joint) for joint in joints]]
-        wanted, shown = turns @ _rotations(before[:, bones]), _rotations(after[:, bones])
-        angles = np.degrees(angle_between(wanted, shown))
-        return float(angles.max()), self._deform[joints[angles.max(axis=0).argmax()]]
-
     def _bone(self, joint: str) -> int:
-        return self._index[self._deform.get(joint) or self._told["heads"][joint]]
+        return self._index[self._told["heads"][joint]]
 
 
 def _rotations(poses: np.ndarray) -> np.ndarray:
@@ -200,7 +200,7 @@ def _rotations(poses: np.ndarray) -> np.ndarray:
 
 def _written(clip: Any, found: dict[str, np.ndarray], edit: str) -> Any:
     kinds = ("rotations", "translations", "turned", "moved")
-    return part("armature").write(clip, *(found[f"{kind}_{edit}"] for kind in kinds))
+    return part("writing").write(clip, *(found[f"{kind}_{edit}"] for kind in kinds))
 
 
 def _restore(ob: Any, clip: Any) -> None:

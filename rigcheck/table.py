@@ -30,7 +30,7 @@ carried back and written; Blender's own evaluation of its pose is the judge.
   bones are after an edit of one arm.
 * **Edited**: every joint and the root edited; greatest difference between the mapped bones as the engine asked for
   them (float64) and as Blender shows them, limits {ROTATION_LIMIT:g} degrees and {POSITION_LIMIT:g} mm. On Rigify's
-  generated rig its ORG bones are judged against the turns of the body's joints.
+  generated rig the bones that show where its controls' parts of the body are stand for them.
 
 A row of several files shows the worst of them. Figures beyond a limit are bold.
 """
@@ -101,8 +101,7 @@ def _unedited(rows: Sequence[Row]) -> str:
 
 def _edited(rows: Sequence[Row]) -> str:
     rotation, position = (max(row[key] for row in rows) for key in ("rotation", "position"))
-    turned = f"{_bold(rotation, ROTATION_LIMIT, '.5f')} deg"
-    return turned if rows[0]["by_turns"] else f"{turned}, {_bold(position, POSITION_LIMIT, '.5f')} mm"
+    return f"{_bold(rotation, ROTATION_LIMIT, '.5f')} deg, {_bold(position, POSITION_LIMIT, '.5f')} mm"
 
 
 def _bold(value: float, limit: float, form: str) -> str:

@@ -7,8 +7,6 @@ import math
 from dataclasses import dataclass
 
 POSE_LIMIT = 0.5  # degrees between a segment of the body and Blender's
-FOREARM_LIMIT = math.inf
-"""Alike for the segments from elbow to wrist, while the joint's part of the wrist's twist turns them aside."""
 ROTATION_LIMIT = 0.1  # degrees between a bone as asked for and as Blender shows it
 POSITION_LIMIT = 0.1  # millimetres, alike
 
@@ -31,7 +29,6 @@ class Figures:
         others: whether an edit of one arm leaves every key of all other bones as it is.
         rotation, rotation_at: degrees, greatest difference between mapped bones as asked for and as Blender shows them.
         position: millimetres, alike.
-        by_turns: whether bones that follow the mapped ones were judged, by the turns of the joints: no positions then.
         locked: mapped bones that may not be written, as something else moves them.
     """
 
@@ -54,7 +51,6 @@ class Figures:
     rotation_at: str = ""
     position: float = math.nan
     position_at: str = ""
-    by_turns: bool = False
     locked: tuple[str, ...] = ()
 
     def failures(self) -> list[str]:
@@ -68,7 +64,7 @@ class Figures:
         ):
             if not worst < POSE_LIMIT:
                 found.append(f"{when} {worst:.3f} degrees at {where}")
-            if not forearm < FOREARM_LIMIT:
+            if not forearm < POSE_LIMIT:
                 found.append(f"{when} {forearm:.3f} degrees at a forearm")
         if not self.unedited:
             found.append("keys differ without an edit")
@@ -76,6 +72,6 @@ class Figures:
             found.append("keys of other bones differ after an edit of one arm")
         if not self.rotation < ROTATION_LIMIT:
             found.append(f"rotation {self.rotation:.4f} degrees at {self.rotation_at}")
-        if not self.by_turns and not self.position < POSITION_LIMIT:
+        if not self.position < POSITION_LIMIT:
             found.append(f"position {self.position:.4f} mm at {self.position_at}")
         return found

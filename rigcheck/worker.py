@@ -39,25 +39,33 @@ def answer(question: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Everything that Blender needs to judge one rig.
 
     Args:
-        question: ``info`` (JSON: names, fps, scale, bone_map, human_bones, seed) and the arrays of `Clip.request`.
+        question: ``info`` (JSON: ``task``, "map" or "edit", and the parameters of `Clip.request` with a ``seed``) and
+            its arrays; a map needs the rest pose alone.
 
     Returns:
-        ``info`` (JSON: ``error``, or the map, ``segments``, ``turned`` bones per joint, ``arm`` bones) and arrays:
+        For a map ``info`` (JSON: ``error`` or ``mapping``). For an edit ``info`` (JSON: ``error``, or the map, its
+        ``segments``, ``turned`` bones per joint and ``arm`` bones) and arrays:
 
         * ``segments`` (T, S, 3), ``edited_segments``: directions from joint to child joint of the body, before and
           after the edit of all joints, in the rig's axes;
-        * ``turns`` (T, 22, 3, 3): what each joint turned by in that edit, in the rig's axes;
         * for each edit ("none", "arm", "all") ``rotations_*``, ``translations_*``, ``turned_*``, ``moved_*``;
         * ``wanted`` (T, J, 4, 4): pose of the rig after the edit of all joints, by Blender's rule in float64.
     """
     info = json.loads(str(question["info"]))
-    rest, tails, rotations, translations = (
-        np.asarray(question[key], np.float64) for key in ("rest", "tails", "rotations", "translations")
-    )
+    rest, tails = (np.asarray(question[key], np.float64) for key in ("rest", "tails"))
     skeleton = Skeleton(tuple(info["names"]), tuple(question["parents"].tolist()), rest, tails, info["scale"])
-    motion = Motion(in_human_size(skeleton), rotations, translations, info["fps"])
     try:
-        rig_map = find_map(motion.skeleton, info["bone_map"], info["human_bones"])
+        if info["task"] == "map":
+            found = find_map(skeleton, info["bone_map"], info["human_bones"])
+            return {"info": json.dumps({"mapping": found.described()})}
+        rotations, translations = (
+            np.asarray(question[key], np.float64) for key in ("rotations", "translations")
+        )
+        motion = Motion(in_human_size(skeleton), rotations, translations, info["fps"])
+        if info["mapping"] is not None:
+            rig_map = RigMap.restored(info["mapping"])
+        else:
+            rig_map = find_map(motion.skeleton, info["bone_map"], info["human_bones"])
         before = to_body(motion, rig_map)
     except EngineError as error:
         return {"info": json.dumps({"error": str(error)})}
@@ -68,7 +76,6 @@ def answer(question: Mapping[str, np.ndarray]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "segments": directions(before, segments) @ alignment.axes,
         "edited_segments": directions(edits["all"], segments) @ alignment.axes,
-        "turns": alignment.axes.T @ _turns(before, edits["all"]) @ alignment.axes,
     }
     for name, after in edits.items():
         edit = to_rig(motion, rig_map, before, after)
@@ -155,10 +162,6 @@ def posed(motion: Motion, rig_map: RigMap) -> np.ndarray:
     for bone in range(len(skeleton)):
         place(bone)
     return result
-
-
-def _turns(before: BodyMotion, after: BodyMotion) -> np.ndarray:
-    return globals_of(after) @ np.swapaxes(globals_of(before), -1, -2)
 
 
 def _segments(motion: Motion, rig_map: RigMap, alignment: Alignment) -> list[tuple[str, str]]:
