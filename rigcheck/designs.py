@@ -105,6 +105,8 @@ class Design:
         free = _free(someone)
         for n, kind in self.inheritance:
             bone = ob.data.bones[free[n % len(free)]]
+            if kind.startswith("use_") and bone.name == someone.bones["pelvis"][0]:
+                continue  # what carries the body has tests of its own
             if kind.startswith("use_"):
                 setattr(bone, kind, False)
             else:

@@ -13,6 +13,7 @@ from mathutils import Quaternion
 from engine.motion.joints import JOINTS
 from rigcheck.engine import Engine
 from rigcheck.extension import part
+from rigcheck.motions import LIMBS
 from rigcheck.turns import angle_between, angle_of_directions
 from rigcheck.verdict import Figures
 
@@ -70,7 +71,7 @@ def measure(
     if "error" in told:
         return Figures(rig, told["error"], len(ob.data.bones), len(clip))
 
-    judge = _Judge(clip, told, found)
+    judge = _Judge(ob, clip, told, found)
     before, state = poses(ob, clip), keys(ob)
     pose, pose_at, forearm = judge.segments(before, found["segments"])
 
@@ -158,16 +159,18 @@ def keys(ob: Any) -> State:
 class _Judge:
     """Compares what the engine tells about one rig with poses that Blender evaluated."""
 
-    def __init__(self, clip: Any, told: dict[str, Any], found: dict[str, np.ndarray]) -> None:
+    def __init__(self, ob: Any, clip: Any, told: dict[str, Any], found: dict[str, np.ndarray]) -> None:
         self._clip, self._told, self._found = clip, told, found
         self._index = {name: j for j, name in enumerate(clip.names)}
+        self._rigid = [self._is_rigid(ob, *pair) for pair in told["segments"]]
 
     def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str, float]:
         """Greatest angle in degrees of the body's segments (T, S, 3) to those of poses (T, J, 4, 4), and where.
 
         The last number is the greatest of the forearms, 0 where the rig has none; the others leave those out.
         """
-        pairs = self._told["segments"]
+        pairs = [pair for pair, rigid in zip(self._told["segments"], self._rigid, strict=True) if rigid]
+        directions = directions[:, self._rigid]
         heads = {joint: shown[:, self._bone(joint), :3, 3] for pair in pairs for joint in pair}
         blenders = np.stack([heads[child] - heads[joint] for joint, child in pairs], axis=1)
         angles = np.degrees(angle_of_directions(directions, blenders))
@@ -187,6 +190,13 @@ class _Judge:
         names = [self._clip.names[bone] for bone in mapped]
         worst, farthest = (names[np.argmax(values.max(axis=0))] for values in (angles, gaps))
         return float(angles.max()), worst, float(gaps.max()), farthest
+
+    def _is_rigid(self, ob: Any, joint: str, child: str) -> bool:
+        """Whether no bone between those of two joints bends; of a puppet the engine does not see those bones."""
+        if self._clip.puppet is None or (joint, child) in LIMBS:
+            return True
+        above = ob.data.bones[self._told["heads"][child]].parent
+        return above is not None and above.name == self._told["heads"][joint]
 
     def _bone(self, joint: str) -> int:
         return self._index[self._told["heads"][joint]]

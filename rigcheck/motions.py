@@ -9,6 +9,13 @@ from rigcheck.turns import about, from_rotvec
 
 PERIOD = 36  # frames of a walking cycle
 SHAKE = 0.5  # degrees of noise about each axis
+LIMBS = tuple(
+    (f"{side}_{joint}", f"{side}_{child}")
+    for side in ("left", "right")
+    for joint, child in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"),
+                         ("elbow", "wrist"))
+)  # fmt: skip
+"""Joints of arms and legs with the joint that each carries rigidly."""
 Turns = list[tuple[str, float | np.ndarray]]
 
 

@@ -23,15 +23,10 @@ from engine.motion.retarget import Alignment, to_body, to_rig
 from engine.motion.rigs import RigMap, find_map
 from engine.motion.skeleton import Skeleton
 from engine.motion.units import in_human_size
+from rigcheck.motions import LIMBS
 
 EDIT = np.radians(18.0)  # most a joint turns by, in one of three waves
 SHIFT = 0.1  # metres that the root moves by, alike
-LIMBS = tuple(
-    (f"{side}_{joint}", f"{side}_{child}")
-    for side in ("left", "right")
-    for joint, child in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"),
-                         ("elbow", "wrist"))
-)  # fmt: skip
 ONE_ARM = "left_elbow"
 
 

@@ -161,3 +161,30 @@ def test_unknown_command_is_refused() -> None:
     answer = subprocess.run([sys.executable, ROOT / "build.py", "paint"], capture_output=True, text=True)
     assert answer.returncode == 2
     assert "paint" in answer.stderr
+
+
+def test_options_after_bench_and_rigs_are_handed_on() -> None:
+    assert build.parse(["bench", "--quick"]).more == ["--quick"]
+    options = build.parse(["rigs", "--all", "--only", "Rigify"])
+    assert options.all and options.more == ["--only", "Rigify"]
+
+
+def test_a_mistyped_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build.parse(["test", "--al", "--everything"])
+    assert "unrecognized arguments: --everything" in capsys.readouterr().err
+
+
+def test_lanes_are_the_long_term_versions_or_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "find_python", lambda version: Path(sys.executable))
+    assert [lane.blender for lane in build.lanes_at_hand(every=False)] == ["4.5.15", "5.2.3"]
+    assert [lane.blender for lane in build.lanes_at_hand(every=True)] == ["4.2.23", "4.5.15", "5.0.1", "5.2.3"]
+
+
+def test_a_lane_without_its_python_is_named_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "ROOT", tmp_path)  # where no environment is
+    monkeypatch.setattr(build, "find_python", lambda version: None)
+    assert build.lanes_at_hand(every=False) == [build.MAIN]
+    assert "No Python 3.13 here: Blender 5.2.3 is left out" in capfd.readouterr().out
