@@ -38,7 +38,7 @@ def to_quaternions(values: np.ndarray, mode: str) -> np.ndarray:
         turns[i, ..., 0] = np.cos(values[..., i] / 2)
         turns[i, ..., 1 + i] = np.sin(values[..., i] / 2)
     first, second, third, _ = _axes(mode)
-    return _multiply(turns[third], _multiply(turns[second], turns[first]))
+    return multiply(turns[third], multiply(turns[second], turns[first]))
 
 
 def to_channels(quaternions: np.ndarray, mode: str, raw: np.ndarray, changed: np.ndarray) -> np.ndarray:
@@ -110,16 +110,23 @@ def to_matrices(quaternions: np.ndarray) -> np.ndarray:
     )
 
 
-def _normalise(values: np.ndarray, default: tuple[float, ...]) -> np.ndarray:
-    length = np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.where(length > _EPSILON, values / np.maximum(length, _EPSILON), default)
-
-
-def _multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The Hamilton product: ``b`` first, then ``a``."""
+def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The Hamilton product (..., 4): ``b`` first, then ``a``."""
     scalar = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(axis=-1, keepdims=True)
     vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + _cross(a[..., 1:], b[..., 1:])
     return np.concatenate([scalar, vector], axis=-1)
+
+
+def rotate(quaternions: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) turned by unit quaternions (..., 4)."""
+    axis = quaternions[..., 1:]
+    twice = 2 * _cross(axis, vectors)
+    return vectors + quaternions[..., :1] * twice + _cross(axis, twice)
+
+
+def _normalise(values: np.ndarray, default: tuple[float, ...]) -> np.ndarray:
+    length = np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.where(length > _EPSILON, values / np.maximum(length, _EPSILON), default)
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fewest keys that keep every joint within a tolerance of a motion that has one on every frame.
+
+The channels of a bone's rotation share their key frames, and so do those of its location: together they are a
+track. Between two keys each channel is a cubic whose slopes at the keys are those of the dense motion (a
+piecewise cubic Hermite interpolant; Fritsch and Carlson, 1980), which a Bezier f-curve with handles at thirds
+shows exactly. Keys are inserted where the error is worst, as Douglas and Peucker (1973) do on lines, and those
+that turn out superfluous are removed. A rotation that is off by an angle moves joints by up to the angle's chord
+times the bone's reach; as many small errors add up along a chain, what is kept is measured by forward
+kinematics and the limits are tightened where, and only where, a joint is still too far off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import rotations
+from .clip import Clip
+
+# How much of the tolerance one track may take up at first. Errors of several bones seldom add up fully: less
+# spends keys everywhere, more is taken back where the joints say so.
+_SHARE = 1.5
+_MARGIN = 0.98  # f-curves are in single precision
+_BLOCK = 1 << 15  # frames of tracks evaluated together
+_SMALLEST_STEP, _LARGEST_STEP = 0.1, 0.85  # by what a limit is multiplied where a joint is too far off
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Which frames get a key, and how steep the channels are there.
+
+    Attributes:
+        rotation_keys, location_keys: (T, J) bool; every frame that does not change counts as a key.
+        rotation_slopes: (T, J, 4), location_slopes: (T, J, 3); change per frame, for use on frames with keys.
+        error: the farthest that any head or tail of a bone is from the dense motion, on any frame, in mm.
+    """
+
+    rotation_keys: np.ndarray
+    location_keys: np.ndarray
+    rotation_slopes: np.ndarray
+    location_slopes: np.ndarray
+    error: float
+
+
+def reduce(
+    clip: Clip,
+    channels: np.ndarray,
+    new_rotations: np.ndarray,
+    new_translations: np.ndarray,
+    rotations_changed: np.ndarray,
+    translations_changed: np.ndarray,
+    tolerance: float,
+) -> Reduction:
+    """Choose the frames that keep a key.
+
+    Args:
+        clip: the armature's bones, rotation modes and scale.
+        channels: (T, J, 4) the dense rotation channels, in each bone's mode (Eulers: three).
+        new_rotations: (T, J, 4) unit quaternions, what the channels show.
+        new_translations: (T, J, 3) the dense location channels.
+        rotations_changed, translations_changed: (T, J) bool; keys on other frames are not touched.
+        tolerance: how far a bone's head or tail may be from the dense motion on whole frames, in millimetres.
+            It holds for bones that inherit as new bones do.
+
+    Raises:
+        ValueError: the tolerance is not above zero, or a value is not finite.
+    """
+    if not tolerance > 0:
+        raise ValueError("The tolerance must be above zero: give it in millimetres.")
+    if not (np.isfinite(channels).all() and np.isfinite(new_translations).all()):
+        raise ValueError("A value of the dense motion is not finite: nothing can be kept near it.")
+    skeleton = _Skeleton(clip)
+    tracks = _Tracks(
+        clip, skeleton, channels, new_rotations, new_translations, rotations_changed, translations_changed
+    )
+    dense = skeleton.points(new_rotations, new_translations)
+    limits = np.full(tracks.shape, _SHARE * tolerance)
+    todo = np.ones(tracks.shape, bool)
+    while True:
+        tracks.insert(limits, todo)
+        tracks.remove(limits)
+        shown = skeleton.points(*tracks.shown(new_rotations, new_translations))
+        errors = 1000 * clip.scale * np.linalg.norm(shown - dense, axis=-1)
+        error = float(errors.max(initial=0.0))
+        if error <= _MARGIN * tolerance:
+            return tracks.result(error)
+        steps = np.clip(tolerance / np.maximum(errors, 1e-9), _SMALLEST_STEP, _LARGEST_STEP)
+        steps = skeleton.gather(np.where(errors > _MARGIN * tolerance, steps, 1.0)).T[tracks.bones]
+        limits *= steps
+        todo = steps < 1
+
+
+class _Skeleton:
+    """The bones at rest, level by level from the roots, so that all frames and bones of a level go at once."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.parents = clip.parents
+        depth = np.zeros(len(clip.parents), int)
+        for j, parent in enumerate(clip.parents):
+            depth[j] = depth[parent] + 1 if parent >= 0 else 0
+        self.levels = [np.flatnonzero(depth == level) for level in range(depth.max() + 1)]
+        above = np.where((clip.parents >= 0)[:, None, None], clip.rest[clip.parents], np.eye(4))
+        local = np.linalg.solve(above, clip.rest)
+        self.turns, self.offsets = rotations.from_matrices(local[:, :3, :3]), local[:, :3, 3]
+        ends = np.concatenate([clip.tails, np.ones((len(clip.tails), 1))], axis=1)
+        self.tails = np.linalg.solve(clip.rest, ends[..., None])[:, :3, 0]
+
+    def reach(self) -> np.ndarray:
+        """(J,) the longest way along the bones from each bone's head to a head or tail below it."""
+        reach = np.linalg.norm(self.tails, axis=-1)
+        steps = np.linalg.norm(self.offsets, axis=-1)
+        for level in self.levels[:0:-1]:
+            np.maximum.at(reach, self.parents[level], reach[level] + steps[level])
+        return reach
+
+    def points(self, turned: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """(T, 2, J, 3) where the heads and the tails are, from local rotations (T, J, 4), displacements (T, J, 3)."""
+        points = np.empty((len(turned), 2, len(self.parents), 3))
+        size = max(1, _BLOCK // len(self.parents))
+        for start in range(0, len(turned), size):
+            block = slice(start, start + size)
+            self._pose(turned[block], moved[block], points[block])
+        return points
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """(T, J) the least of ``values`` (T, 2, J) at the points at and below each bone."""
+        least = values.min(axis=1).T.copy()
+        for level in self.levels[:0:-1]:
+            np.minimum.at(least, self.parents[level], least[level])
+        return least.T
+
+    def _pose(self, turned: np.ndarray, moved: np.ndarray, points: np.ndarray) -> None:
+        whole = np.empty_like(turned)
+        for i, level in enumerate(self.levels):
+            local = rotations.multiply(self.turns[level], turned[:, level])
+            shift = self.offsets[level] + rotations.rotate(self.turns[level], moved[:, level])
+            if i:
+                above = whole[:, self.parents[level]]
+                whole[:, level] = rotations.multiply(above, local)
+                points[:, 0, level] = points[:, 0, self.parents[level]] + rotations.rotate(above, shift)
+            else:
+                whole[:, level], points[:, 0, level] = local, shift
+        points[:, 1] = points[:, 0] + rotations.rotate(whole, self.tails)
+
+
+class _Tracks:
+    """N tracks of T frames: what they hold on each frame, and which frames have a key.
+
+    Frames of all tracks are numbered through, track after track, in what follows: a *place* is n * T + t.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        skeleton: _Skeleton,
+        channels: np.ndarray,
+        new_rotations: np.ndarray,
+        new_translations: np.ndarray,
+        rotations_changed: np.ndarray,
+        translations_changed: np.ndarray,
+    ) -> None:
+        turning = np.flatnonzero(rotations_changed.any(axis=0))
+        moving = np.flatnonzero(translations_changed.any(axis=0))
+        self.bones = np.concatenate([turning, moving])
+        self._turning = len(turning)
+        self._bones_in_all = len(clip.names)
+        self._modes = [clip.modes[j] for j in turning]
+        frames = len(channels)
+        self.shape = (len(self.bones), frames)
+        self._quaternions = np.ascontiguousarray(new_rotations[:, turning].swapaxes(0, 1)).reshape(-1, 4)
+        self._values = np.zeros((*self.shape, 4))
+        self._values[: len(turning)] = channels[:, turning].swapaxes(0, 1)
+        self._values[len(turning) :, :, :3] = new_translations[:, moving].swapaxes(0, 1)
+        changed = np.concatenate([rotations_changed[:, turning], translations_changed[:, moving]], axis=1).T
+        self.keyed = ~changed
+        ends = np.zeros((len(self.bones), 1), bool)
+        starts = changed & ~np.concatenate([ends, changed[:, :-1]], axis=1)
+        stops = changed & ~np.concatenate([changed[:, 1:], ends], axis=1)
+        self._fixed = (self.keyed | starts | stops).ravel()
+        self.keyed = self._fixed.copy()
+        self._slopes = _slopes(self._values, starts, stops)
+        lever = 1000 * clip.scale * skeleton.reach()[turning]
+        self._levers = np.concatenate([lever, np.full(len(moving), 1000 * clip.scale)])
+        self._values, self._slopes = self._values.reshape(-1, 4), self._slopes.reshape(-1, 4)
+        self._errors = np.zeros(self.shape).ravel()
+
+    def insert(self, limits: np.ndarray, todo: np.ndarray) -> None:
+        """Add keys until each track is within its ``limits`` (N, T) in mm, looking where ``todo`` (N, T) first."""
+        limits = limits.ravel()
+        keys, segment = self._segments()
+        places = np.flatnonzero(np.isin(segment, np.unique(segment[todo.ravel()])) & ~self.keyed)
+        while len(places):
+            keys, segment = self._segments()
+            left = keys[segment[places]]
+            self._errors[places] = self._error(places, left, keys[segment[places] + 1])
+            ratio = self._errors[places] / limits[places]
+            firsts = np.flatnonzero(np.diff(left, prepend=-1))
+            worst = np.maximum.reduceat(ratio, firsts)
+            lengths = np.diff(np.append(firsts, len(places)))
+            over = np.repeat(worst > 1, lengths)
+            candidates = np.flatnonzero(over & (ratio == np.repeat(worst, lengths)))
+            _, chosen = np.unique(left[candidates], return_index=True)
+            self.keyed[places[candidates[chosen]]] = True
+            self._errors[places[candidates[chosen]]] = 0.0
+            places = places[over & ~self.keyed[places]]
+
+    def remove(self, limits: np.ndarray) -> None:
+        """Take away keys whose neighbours alone keep the track within its limits, every other one at a time."""
+        limits = limits.ravel()
+        removed = 1
+        while removed:
+            removed = 0
+            for parity in (0, 1):
+                keys = np.flatnonzero(self.keyed)
+                loose = np.flatnonzero(~self._fixed[keys])
+                loose = loose[loose % 2 == parity]
+                if not len(loose):
+                    continue
+                left, right = keys[loose - 1], keys[loose + 1]
+                lengths = right - left - 1
+                ends = np.cumsum(lengths)
+                places = np.arange(ends[-1]) + np.repeat(left + 1 - (ends - lengths), lengths)
+                errors = self._error(places, np.repeat(left, lengths), np.repeat(right, lengths))
+                good = np.maximum.reduceat(errors / limits[places], ends - lengths) <= 1
+                self.keyed[keys[loose[good]]] = False
+                kept = np.repeat(good, lengths)
+                self._errors[places[kept]] = errors[kept]
+                removed += int(good.sum())
+
+    def shown(self, new_rotations: np.ndarray, new_translations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rotations (T, J, 4) and displacements (T, J, 3) that the keys show."""
+        keys, segment = self._segments()
+        turned, moved = new_rotations.copy(), new_translations.copy()
+        frames = self.shape[1]
+        for n, j in enumerate(self.bones):
+            places = np.arange(n * frames, (n + 1) * frames)
+            values = self._evaluate(places, keys[segment[places]], keys[segment[places] + 1])
+            if n < self._turning:
+                mode = self._modes[n]
+                turned[:, j] = rotations.to_quaternions(values[:, : rotations.channels(mode)[1]], mode)
+            else:
+                moved[:, j] = values[:, :3]
+        return turned, moved
+
+    def result(self, error: float) -> Reduction:
+        """The keys, by bone."""
+        frames, count = self.shape[1], self._bones_in_all
+        keyed, slopes = self.keyed.reshape(self.shape).T, self._slopes.reshape(*self.shape, 4).swapaxes(0, 1)
+        turning, moving = self.bones[: self._turning], self.bones[self._turning :]
+        rotation_keys, location_keys = np.ones((frames, count), bool), np.ones((frames, count), bool)
+        rotation_slopes, location_slopes = np.zeros((frames, count, 4)), np.zeros((frames, count, 3))
+        rotation_keys[:, turning], location_keys[:, moving] = keyed[:, : len(turning)], keyed[:, len(turning) :]
+        rotation_slopes[:, turning] = slopes[:, : len(turning)]
+        location_slopes[:, moving] = slopes[:, len(turning) :, :3]
+        return Reduction(rotation_keys, location_keys, rotation_slopes, location_slopes, error)
+
+    def _segments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Places of all keys, one past the end added, and for each place which key is at or before it."""
+        keys = np.flatnonzero(self.keyed)
+        return np.append(keys, len(self.keyed)), np.cumsum(self.keyed) - 1
+
+    def _evaluate(self, places: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Channels (M, 4) at places (M,) between the keys at ``left`` and ``right``."""
+        length = (right - left)[:, None]
+        u = (places - left)[:, None] / length
+        right = np.minimum(right, len(self.keyed) - 1)
+        begin, end = self._values[left], self._values[right]
+        rise, out, into = end - begin, length * self._slopes[left], length * self._slopes[right]
+        return begin + u * (out + u * (3 * rise - 2 * out - into + u * (out + into - 2 * rise)))
+
+    def _error(self, places: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(M,) how far the track by itself may move a point off, in mm, at ascending places between two keys."""
+        errors = np.empty(len(places))
+        frames = self.shape[1]
+        begin = 0
+        for n in np.unique(places // frames).tolist():
+            stop = int(np.searchsorted(places, (n + 1) * frames))
+            here = slice(begin, stop)
+            values = self._evaluate(places[here], left[here], right[here])
+            if n < self._turning:
+                mode = self._modes[n]
+                shown = rotations.to_quaternions(values[:, : rotations.channels(mode)[1]], mode)
+                cosine = (shown * self._quaternions[places[here]]).sum(axis=-1)
+                errors[here] = 2 * np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
+            else:
+                errors[here] = np.linalg.norm(values - self._values[places[here]], axis=-1)
+            errors[here] *= self._levers[n]
+            begin = stop
+        return errors
+
+
+def _slopes(values: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """(N, T, C) central differences of (N, T, C); one-sided where a run of changed frames starts or stops."""
+    forward = np.zeros_like(values)
+    forward[:, :-1] = np.diff(values, axis=1)
+    backward = np.zeros_like(values)
+    backward[:, 1:] = forward[:, :-1]
+    slopes = (forward + backward) / 2
+    slopes[starts] = forward[starts]
+    slopes[stops] = backward[stops]
+    slopes[starts & stops] = 0.0
+    return slopes
