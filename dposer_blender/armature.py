@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -18,7 +19,7 @@ from bpy.types import AnimData, Context, FCurve, Object, Scene
 from mathutils import Matrix
 
 from ..engine.errors import EngineError
-from . import compat, curves, rig, rotations
+from . import compat, curves, keying, rig, rotations
 from .clip import Clip
 
 _SUFFIX = "_clean"
@@ -172,6 +173,8 @@ def write(
     new_translations: np.ndarray,
     rotations_changed: np.ndarray,
     translations_changed: np.ndarray,
+    keys: str = keying.EVERY,
+    tolerance: float = keying.TOLERANCE,
 ) -> Written | None:
     """Give the armature a changed copy of the clip's action; the original stays as it is, under a fake user.
 
@@ -180,13 +183,18 @@ def write(
         new_rotations: (T, J, 4) unit quaternions WXYZ.
         new_translations: (T, J, 3).
         rotations_changed, translations_changed: (T, J) where they count.
+        keys: one of `keying`'s ways to choose the frames that get a key.
+        tolerance: in millimetres, for `keying.REDUCED`.
 
     Returns:
         What was written; None, and nothing is done, where no bone that may be written changes.
 
     Raises:
-        ArmatureError: the armature or the action is gone, or was edited since it was read.
+        ArmatureError: the armature or the action is gone, or was edited since it was read, or the tolerance
+            is not above zero.
     """
+    if keys == keying.REDUCED and not tolerance > 0:
+        raise ArmatureError("The tolerance must be above zero: give it in millimetres.")
     ob = _resolve(clip)
     _check_unedited(ob, clip)
     rotations_changed = rotations_changed.astype(bool) & ~clip.rotations_locked
@@ -202,7 +210,15 @@ def write(
     try:
         copy.name = _clean_name(original.name)
         compat.assign(animation, copy, clip.slot)
-        keys = 0
+        if keys == keying.REDUCED:
+            rewrite = keying.reduced(
+                clip, new_rotations, new_translations, rotations_changed, translations_changed, tolerance
+            )
+        elif keys == keying.ORIGINAL:
+            rewrite = keying.original(clip, _written_curves(ob, clip, rotations_changed, translations_changed))
+        else:
+            rewrite = keying.every(clip)
+        count_of_keys = 0
         for mode in set(clip.modes):
             alike = [j for j, other in enumerate(clip.modes) if other == mode]
             channel, count = rotations.channels(mode)
@@ -210,11 +226,11 @@ def write(
                 bones = np.array(alike[start : start + _BLOCK])
                 raw, changed = clip.raw_rotations[:, bones, :count], rotations_changed[:, bones]
                 values = rotations.to_channels(new_rotations[:, bones], mode, raw, changed)
-                keys += _write_channel(ob, clip, bones, channel, raw, values, changed)
+                count_of_keys += _write_channel(ob, clip, bones, channel, raw, values, changed, rewrite)
         everything = np.arange(len(clip.names))
         values = np.where(translations_changed[..., None], new_translations, clip.raw_locations)
-        keys += _write_channel(
-            ob, clip, everything, "location", clip.raw_locations, values, translations_changed
+        count_of_keys += _write_channel(
+            ob, clip, everything, "location", clip.raw_locations, values, translations_changed, rewrite
         )
     except BaseException:
         compat.assign(animation, original, clip.slot)
@@ -225,7 +241,7 @@ def write(
     copy.use_fake_user = True  # a result that is compared and put aside for a while is not lost on saving
     ob.update_tag(refresh={"OBJECT", "DATA", "TIME"})
     touched = rotations_changed.any(axis=0) | translations_changed.any(axis=0)
-    return Written(copy.name, int(touched.sum()), keys)
+    return Written(copy.name, int(touched.sum()), count_of_keys)
 
 
 def _resolve(clip: Clip) -> Object:
@@ -368,6 +384,7 @@ def _write_channel(
     old: np.ndarray,
     new: np.ndarray,
     changed: np.ndarray,
+    rewrite: keying.Rewrite,
 ) -> int:
     """Write a property of B bones, (T, B, C) and changed (T, B), to the assigned action; counts the keys."""
     animation = ob.animation_data
@@ -380,5 +397,23 @@ def _write_channel(
             curve = found.get((path, i))
             if curve is None:
                 curve = compat.new_curve(animation, path, i, bone.name)
-            keys += curves.rewrite(curve, clip.frames, old[:, b, i], new[:, b, i], changed[:, b])
+            keys += rewrite(curve, int(bones[b]), channel, i, old[:, b, i], new[:, b, i], changed[:, b])
     return keys
+
+
+def _written_curves(
+    ob: Object, clip: Clip, rotations_changed: np.ndarray, translations_changed: np.ndarray
+) -> Iterator[tuple[int, str, FCurve]]:
+    """Bone, property and curve of every channel that has one and is about to change."""
+    found = _pose_curves(ob.animation_data)
+    for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
+        bone = ob.pose.bones[name]
+        rotation, count = rotations.channels(mode)
+        for channel, size, changed in (
+            (rotation, count, rotations_changed[:, j]),
+            ("location", 3, translations_changed[:, j]),
+        ):
+            path = rig.path(bone, channel)
+            for i in range(size) if changed.any() else ():
+                if (path, i) in found:
+                    yield j, channel, found[path, i]
