@@ -12,6 +12,7 @@ kinematics and the limits are tightened where, and only where, a joint is still 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,13 +77,15 @@ def reduce(
         clip, skeleton, channels, new_rotations, new_translations, rotations_changed, translations_changed
     )
     dense = skeleton.points(new_rotations, new_translations)
+    errors = np.zeros(dense.shape[:-1])
     limits = np.full(tracks.shape, _SHARE * tolerance)
     todo = np.ones(tracks.shape, bool)
     while True:
         tracks.insert(limits, todo)
         tracks.remove(limits)
-        shown = skeleton.points(*tracks.shown(new_rotations, new_translations))
-        errors = 1000 * clip.scale * np.linalg.norm(shown - dense, axis=-1)
+        stale = tracks.update()
+        shown = skeleton.points(tracks.turned[stale], tracks.moved[stale])
+        errors[stale] = 1000 * clip.scale * np.linalg.norm(shown - dense[stale], axis=-1)
         error = float(errors.max(initial=0.0))
         if error <= _MARGIN * tolerance:
             return tracks.result(error)
@@ -149,6 +152,11 @@ class _Tracks:
     """N tracks of T frames: what they hold on each frame, and which frames have a key.
 
     Frames of all tracks are numbered through, track after track, in what follows: a *place* is n * T + t.
+
+    Attributes:
+        bones: (N,) the bone of each track; the rotations come first, then the locations.
+        shape: N and T.
+        turned, moved: (T, J, 4) and (T, J, 3) the rotations and displacements that the keys show, as of `update`.
     """
 
     def __init__(
@@ -174,80 +182,89 @@ class _Tracks:
         self._values[: len(turning)] = channels[:, turning].swapaxes(0, 1)
         self._values[len(turning) :, :, :3] = new_translations[:, moving].swapaxes(0, 1)
         changed = np.concatenate([rotations_changed[:, turning], translations_changed[:, moving]], axis=1).T
-        self.keyed = ~changed
         ends = np.zeros((len(self.bones), 1), bool)
         starts = changed & ~np.concatenate([ends, changed[:, :-1]], axis=1)
         stops = changed & ~np.concatenate([changed[:, 1:], ends], axis=1)
-        self._fixed = (self.keyed | starts | stops).ravel()
-        self.keyed = self._fixed.copy()
+        self._fixed = (~changed | starts | stops).ravel()
+        self._keyed = self._fixed.copy()
+        self._tried = np.zeros_like(self._keyed)  # keys that cannot go, as long as none is added beside them
+        self._stale = ~self._keyed
+        self.turned, self.moved = new_rotations.copy(), new_translations.copy()
         self._slopes = _slopes(self._values, starts, stops)
         lever = 1000 * clip.scale * skeleton.reach()[turning]
         self._levers = np.concatenate([lever, np.full(len(moving), 1000 * clip.scale)])
         self._values, self._slopes = self._values.reshape(-1, 4), self._slopes.reshape(-1, 4)
-        self._errors = np.zeros(self.shape).ravel()
 
     def insert(self, limits: np.ndarray, todo: np.ndarray) -> None:
-        """Add keys until each track is within its ``limits`` (N, T) in mm, looking where ``todo`` (N, T) first."""
+        """Add keys until each track is within its ``limits`` (N, T) in mm.
+
+        Only segments with a frame in ``todo`` (N, T) are looked at.
+        """
         limits = limits.ravel()
         keys, segment = self._segments()
-        places = np.flatnonzero(np.isin(segment, np.unique(segment[todo.ravel()])) & ~self.keyed)
+        wanted = np.zeros(len(keys), bool)
+        wanted[segment[todo.ravel()]] = True
+        places = np.flatnonzero(wanted[segment] & ~self._keyed)
         while len(places):
-            keys, segment = self._segments()
-            left = keys[segment[places]]
-            self._errors[places] = self._error(places, left, keys[segment[places] + 1])
-            ratio = self._errors[places] / limits[places]
+            left, right = keys[segment[places]], keys[segment[places] + 1]
+            ratio = self._error(places, left, right) / limits[places]
             firsts = np.flatnonzero(np.diff(left, prepend=-1))
             worst = np.maximum.reduceat(ratio, firsts)
-            lengths = np.diff(np.append(firsts, len(places)))
-            over = np.repeat(worst > 1, lengths)
-            candidates = np.flatnonzero(over & (ratio == np.repeat(worst, lengths)))
-            _, chosen = np.unique(left[candidates], return_index=True)
-            self.keyed[places[candidates[chosen]]] = True
-            self._errors[places[candidates[chosen]]] = 0.0
-            places = places[over & ~self.keyed[places]]
+            counts = np.diff(np.append(firsts, len(places)))
+            over = np.repeat(worst > 1, counts)
+            candidates = np.flatnonzero(over & (ratio == np.repeat(worst, counts)))
+            chosen = candidates[np.diff(left[candidates], prepend=-1) > 0]
+            self._keyed[places[chosen]] = self._stale[places[chosen]] = True
+            for beside in (left[chosen], right[chosen]):
+                self._tried[np.minimum(beside, len(self._tried) - 1)] = False
+            places = places[over & ~self._keyed[places]]
+            self._stale[places] = True
+            keys, segment = self._segments()
 
     def remove(self, limits: np.ndarray) -> None:
         """Take away keys whose neighbours alone keep the track within its limits, every other one at a time."""
         limits = limits.ravel()
-        removed = 1
-        while removed:
-            removed = 0
+        while True:
+            untried = False
             for parity in (0, 1):
-                keys = np.flatnonzero(self.keyed)
-                loose = np.flatnonzero(~self._fixed[keys])
+                keys = np.flatnonzero(self._keyed)
+                loose = np.flatnonzero(~self._fixed[keys] & ~self._tried[keys])
                 loose = loose[loose % 2 == parity]
                 if not len(loose):
                     continue
+                untried = True
                 left, right = keys[loose - 1], keys[loose + 1]
-                lengths = right - left - 1
-                ends = np.cumsum(lengths)
-                places = np.arange(ends[-1]) + np.repeat(left + 1 - (ends - lengths), lengths)
-                errors = self._error(places, np.repeat(left, lengths), np.repeat(right, lengths))
-                good = np.maximum.reduceat(errors / limits[places], ends - lengths) <= 1
-                self.keyed[keys[loose[good]]] = False
-                kept = np.repeat(good, lengths)
-                self._errors[places[kept]] = errors[kept]
-                removed += int(good.sum())
+                counts = right - left - 1
+                ends = np.cumsum(counts)
+                places = np.arange(ends[-1]) + np.repeat(left + 1 - (ends - counts), counts)
+                errors = self._error(places, np.repeat(left, counts), np.repeat(right, counts))
+                good = np.maximum.reduceat(errors / limits[places], ends - counts) <= 1
+                self._keyed[keys[loose[good]]] = False
+                self._tried[keys[loose[~good]]] = True
+                self._stale[places[np.repeat(good, counts)]] = True
+            if not untried:
+                return
 
-    def shown(self, new_rotations: np.ndarray, new_translations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rotations (T, J, 4) and displacements (T, J, 3) that the keys show."""
+    def update(self) -> np.ndarray:
+        """Bring ``turned`` and ``moved`` up to date; gives the frames (F,) where they may have changed."""
         keys, segment = self._segments()
-        turned, moved = new_rotations.copy(), new_translations.copy()
-        frames = self.shape[1]
-        for n, j in enumerate(self.bones):
-            places = np.arange(n * frames, (n + 1) * frames)
-            values = self._evaluate(places, keys[segment[places]], keys[segment[places] + 1])
+        stale = np.flatnonzero(self._stale)
+        left, right = keys[segment[stale]], keys[segment[stale] + 1]
+        for n, here in self._by_track(stale):
+            values = self._evaluate(stale[here], left[here], right[here])
+            frames, bone = stale[here] - n * self.shape[1], self.bones[n]
             if n < self._turning:
-                mode = self._modes[n]
-                turned[:, j] = rotations.to_quaternions(values[:, : rotations.channels(mode)[1]], mode)
+                self.turned[frames, bone] = self._quaternion(n, values)
             else:
-                moved[:, j] = values[:, :3]
-        return turned, moved
+                self.moved[frames, bone] = values[:, :3]
+        frames = np.flatnonzero(self._stale.reshape(self.shape).any(axis=0))
+        self._stale[:] = False
+        return frames
 
     def result(self, error: float) -> Reduction:
         """The keys, by bone."""
         frames, count = self.shape[1], self._bones_in_all
-        keyed, slopes = self.keyed.reshape(self.shape).T, self._slopes.reshape(*self.shape, 4).swapaxes(0, 1)
+        keyed, slopes = self._keyed.reshape(self.shape).T, self._slopes.reshape(*self.shape, 4).swapaxes(0, 1)
         turning, moving = self.bones[: self._turning], self.bones[self._turning :]
         rotation_keys, location_keys = np.ones((frames, count), bool), np.ones((frames, count), bool)
         rotation_slopes, location_slopes = np.zeros((frames, count, 4)), np.zeros((frames, count, 3))
@@ -258,14 +275,23 @@ class _Tracks:
 
     def _segments(self) -> tuple[np.ndarray, np.ndarray]:
         """Places of all keys, one past the end added, and for each place which key is at or before it."""
-        keys = np.flatnonzero(self.keyed)
-        return np.append(keys, len(self.keyed)), np.cumsum(self.keyed) - 1
+        return np.append(np.flatnonzero(self._keyed), len(self._keyed)), np.cumsum(self._keyed) - 1
+
+    def _by_track(self, places: np.ndarray) -> Iterator[tuple[int, slice]]:
+        """Each track that has some of the ascending places, and which these are."""
+        bounds = np.searchsorted(places, np.arange(self.shape[0] + 1) * self.shape[1])
+        for n in np.flatnonzero(np.diff(bounds)).tolist():
+            yield n, slice(bounds[n], bounds[n + 1])
+
+    def _quaternion(self, n: int, values: np.ndarray) -> np.ndarray:
+        """What channels (M, 4) of a rotation's track show (M, 4)."""
+        return rotations.to_quaternions(values[:, : rotations.channels(self._modes[n])[1]], self._modes[n])
 
     def _evaluate(self, places: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Channels (M, 4) at places (M,) between the keys at ``left`` and ``right``."""
         length = (right - left)[:, None]
         u = (places - left)[:, None] / length
-        right = np.minimum(right, len(self.keyed) - 1)
+        right = np.minimum(right, len(self._keyed) - 1)
         begin, end = self._values[left], self._values[right]
         rise, out, into = end - begin, length * self._slopes[left], length * self._slopes[right]
         return begin + u * (out + u * (3 * rise - 2 * out - into + u * (out + into - 2 * rise)))
@@ -273,21 +299,13 @@ class _Tracks:
     def _error(self, places: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """(M,) how far the track by itself may move a point off, in mm, at ascending places between two keys."""
         errors = np.empty(len(places))
-        frames = self.shape[1]
-        begin = 0
-        for n in np.unique(places // frames).tolist():
-            stop = int(np.searchsorted(places, (n + 1) * frames))
-            here = slice(begin, stop)
+        for n, here in self._by_track(places):
             values = self._evaluate(places[here], left[here], right[here])
             if n < self._turning:
-                mode = self._modes[n]
-                shown = rotations.to_quaternions(values[:, : rotations.channels(mode)[1]], mode)
-                cosine = (shown * self._quaternions[places[here]]).sum(axis=-1)
-                errors[here] = 2 * np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
+                cosine = (self._quaternion(n, values) * self._quaternions[places[here]]).sum(axis=-1)
+                errors[here] = 2 * self._levers[n] * np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
             else:
-                errors[here] = np.linalg.norm(values - self._values[places[here]], axis=-1)
-            errors[here] *= self._levers[n]
-            begin = stop
+                errors[here] = self._levers[n] * np.linalg.norm(values - self._values[places[here]], axis=-1)
         return errors
 
 
