@@ -2,12 +2,14 @@
 """The fewest keys that keep every joint within a tolerance of a motion that has one on every frame.
 
 The channels of a bone's rotation share their key frames, and so do those of its location: together they are a
-track. Between two keys each channel is a cubic whose slopes at the keys are those of the dense motion (a
-piecewise cubic Hermite interpolant; Fritsch and Carlson, 1980), which a Bezier f-curve with handles at thirds
-shows exactly. Keys are inserted where the error is worst, as Douglas and Peucker (1973) do on lines, and those
-that turn out superfluous are removed. A rotation that is off by an angle moves joints by up to the angle's chord
-times the bone's reach; as many small errors add up along a chain, what is kept is measured by forward
-kinematics and the limits are tightened where, and only where, a joint is still too far off.
+track. Between two keys each channel is a cubic that is given by values and slopes there (a piecewise cubic
+Hermite interpolant), which a Bezier f-curve with handles at thirds shows exactly. The values are those of the
+dense motion, and so are the slopes at first. Keys are inserted where the error is worst, as Douglas and Peucker
+(1973) do on lines; slopes are turned to fit what lies between; keys that turn out superfluous are removed.
+
+A rotation that is off by an angle moves joints by up to the angle's chord times the bone's reach. As many small
+errors add up along a chain, what is kept is measured by forward kinematics, and the limits are tightened where,
+and only where, a joint is still too far off.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ import numpy as np
 from . import rotations
 from .clip import Clip
 
-# How much of the tolerance one track may take up at first. Errors of several bones seldom add up fully: less
-# spends keys everywhere, more is taken back where the joints say so.
+# How much of the tolerance one track may take up at first. No joint is off by as much as a bone's reach says for
+# long, nor do the errors of several bones add up fully: where they do, the limits are tightened.
 _SHARE = 1.5
 _MARGIN = 0.98  # f-curves are in single precision
 _BLOCK = 1 << 15  # frames of tracks evaluated together
+_SWEEPS = 2  # of fitting slopes
 _SMALLEST_STEP, _LARGEST_STEP = 0.1, 0.85  # by what a limit is multiplied where a joint is too far off
 
 
@@ -79,10 +82,12 @@ def reduce(
     dense = skeleton.points(new_rotations, new_translations)
     errors = np.zeros(dense.shape[:-1])
     limits = np.full(tracks.shape, _SHARE * tolerance)
-    todo = np.ones(tracks.shape, bool)
-    while True:
-        tracks.insert(limits, todo)
+    tracks.insert(limits, np.ones(tracks.shape, bool))
+    tracks.remove(limits)
+    for _ in range(_SWEEPS):
+        tracks.fit(limits)
         tracks.remove(limits)
+    while True:
         stale = tracks.update()
         shown = skeleton.points(tracks.turned[stale], tracks.moved[stale])
         errors[stale] = 1000 * clip.scale * np.linalg.norm(shown - dense[stale], axis=-1)
@@ -92,7 +97,8 @@ def reduce(
         steps = np.clip(tolerance / np.maximum(errors, 1e-9), _SMALLEST_STEP, _LARGEST_STEP)
         steps = skeleton.gather(np.where(errors > _MARGIN * tolerance, steps, 1.0)).T[tracks.bones]
         limits *= steps
-        todo = steps < 1
+        tracks.insert(limits, steps < 1)
+        tracks.remove(limits)
 
 
 class _Skeleton:
@@ -234,16 +240,53 @@ class _Tracks:
                     continue
                 untried = True
                 left, right = keys[loose - 1], keys[loose + 1]
-                counts = right - left - 1
-                ends = np.cumsum(counts)
-                places = np.arange(ends[-1]) + np.repeat(left + 1 - (ends - counts), counts)
-                errors = self._error(places, np.repeat(left, counts), np.repeat(right, counts))
-                good = np.maximum.reduceat(errors / limits[places], ends - counts) <= 1
+                places, group, counts = _between(left, right)
+                errors = self._error(places, left[group], right[group])
+                good = np.maximum.reduceat(errors / limits[places], np.cumsum(counts) - counts) <= 1
                 self._keyed[keys[loose[good]]] = False
                 self._tried[keys[loose[~good]]] = True
                 self._stale[places[np.repeat(good, counts)]] = True
             if not untried:
                 return
+
+    def fit(self, limits: np.ndarray) -> None:
+        """Turn the slopes at keys to where the segments on both sides fit best, by least squares.
+
+        Every other key at a time, as the next one's segments depend on its slope; none where that would make
+        the worst frame worse.
+        """
+        limits = limits.ravel()
+        for parity in (0, 1):
+            keys = np.flatnonzero(self._keyed)
+            loose = np.flatnonzero(~self._fixed[keys])
+            loose = loose[loose % 2 == parity]
+            if not len(loose):
+                continue
+            middle = keys[loose]
+            places, group, counts = _between(keys[loose - 1], keys[loose + 1])
+            own = np.flatnonzero(places != middle[group])  # the key itself is where it should be
+            places, group = places[own], group[own]
+            before = places < middle[group]
+            left = np.where(before, keys[loose - 1][group], middle[group])
+            right = np.where(before, middle[group], keys[loose + 1][group])
+            length = right - left
+            u = (places - left) / length
+            basis = length * u * (1 - u) * np.where(before, -u, 1 - u)
+            wanted = self._values[places] - self._evaluate(places, left, right)
+            starts = np.append(0, np.cumsum(counts - 1)[:-1])
+            some = counts > 1
+            starts = starts[some]
+            if not len(starts):
+                continue
+            worst = np.maximum.reduceat(self._error(places, left, right) / limits[places], starts)
+            change = np.add.reduceat(basis[:, None] * wanted, starts) / np.add.reduceat(basis**2, starts)[:, None]
+            middle = middle[some]
+            self._slopes[middle] += change
+            better = np.maximum.reduceat(self._error(places, left, right) / limits[places], starts) < worst
+            self._slopes[middle[~better]] -= change[~better]
+            self._stale[places[np.repeat(better, counts[some] - 1)]] = True
+            for beside in (keys[loose - 1], keys[loose + 1]):
+                self._tried[beside[some][better]] = False
 
     def update(self) -> np.ndarray:
         """Bring ``turned`` and ``moved`` up to date; gives the frames (F,) where they may have changed."""
@@ -307,6 +350,13 @@ class _Tracks:
             else:
                 errors[here] = self._levers[n] * np.linalg.norm(values - self._values[places[here]], axis=-1)
         return errors
+
+
+def _between(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All places strictly between each left and right, which pair each belongs to, and how many each pair has."""
+    counts = right - left - 1
+    group = np.repeat(np.arange(len(left)), counts)
+    return np.arange(counts.sum()) + (left + 1 - (np.cumsum(counts) - counts))[group], group, counts
 
 
 def _slopes(values: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:

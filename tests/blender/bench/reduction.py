@@ -22,7 +22,7 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from conftest import part  # noqa: E402
+from conftest import part
 
 FRAMES = 240
 TOLERANCES = (1.0, 2.0, 5.0)
