@@ -19,7 +19,7 @@ from bpy.types import AnimData, Context, FCurve, Object, Scene
 from mathutils import Matrix
 
 from ..engine.errors import EngineError
-from . import compat, curves, keying, rig, rotations
+from . import compat, curves, keying, rig, rotations, stage
 from .clip import Clip
 
 _SUFFIX = "_clean"
@@ -145,24 +145,20 @@ def read(ob: Object, scene: Scene, first: int, last: int) -> Clip:
 
 
 def evaluate(clip: Clip, context: Context, seconds: float) -> None:
-    """Evaluate frames of an incomplete clip for about so long, and come back to the current frame.
+    """Evaluate frames of an incomplete clip for about so long; the scene is on its frame afterwards.
 
     Raises:
         ArmatureError: the armature has been removed or its bones have changed.
     """
-    ob, scene = _resolve(clip), context.scene
+    ob = _resolve(clip)
     assert clip.poses is not None
     order = [ob.pose.bones.find(name) for name in clip.names]
-    frame, subframe = scene.frame_current, scene.frame_subframe
     deadline = time.monotonic() + seconds
-    try:
+    with stage.evaluation(ob, context) as evaluated:
         while not clip.complete and time.monotonic() < deadline:
-            scene.frame_set(int(clip.frames[clip.evaluated]))
-            posed = ob.evaluated_get(context.evaluated_depsgraph_get())
+            posed = evaluated(int(clip.frames[clip.evaluated]))
             clip.poses[clip.evaluated] = _matrices(posed.pose.bones, "matrix")[order]
             clip.evaluated += 1
-    finally:
-        scene.frame_set(frame, subframe=subframe)
     if clip.complete:
         clip.take_poses()
 
