@@ -8,11 +8,9 @@ animator sees; bones that constraints or drivers move are read, and never writte
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -21,7 +19,7 @@ from bpy.types import AnimData, Context, FCurve, Object, PoseBone, Scene
 from mathutils import Vector
 
 from ..engine.errors import EngineError
-from . import compat, curves, puppets, rig, rotations, skeleton
+from . import compat, curves, puppets, rig, rotations, skeleton, stage
 from .clip import Clip, Puppet
 
 
@@ -200,7 +198,7 @@ def read(
 
 
 def evaluate(clip: Clip, context: Context, seconds: float) -> None:
-    """Evaluate frames of an incomplete clip for about so long, and come back to the current frame.
+    """Evaluate frames of an incomplete clip for about so long; the scene is on its frame afterwards.
 
     Raises:
         ArmatureError: the armature has been removed or its bones have changed.
@@ -209,11 +207,10 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
     assert clip.poses is not None
     camera = Camera(ob, clip)
     deadline = time.monotonic() + seconds
-    with at_frames(context.scene) as show:
+    with stage.evaluation(ob, context) as evaluated:
         while not clip.complete and time.monotonic() < deadline:
             t = clip.evaluated
-            show(clip.scene_frames[t])
-            clip.poses[t], own, basis = camera.take(context)
+            clip.poses[t], own, basis = camera.take(evaluated(clip.scene_frames[t]))
             if clip.puppet is not None:
                 clip.puppet.own[t], clip.puppet.basis[t] = own, basis
             clip.evaluated += 1
@@ -222,7 +219,7 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
 
 
 class Camera:
-    """Takes what Blender evaluates of a clip's bones at the frame that is shown.
+    """Takes what Blender evaluates of a clip's bones.
 
     Args:
         ob: the clip's armature, resolved just now.
@@ -230,7 +227,7 @@ class Camera:
     """
 
     def __init__(self, ob: Object, clip: Clip) -> None:
-        self._ob, self._object = ob, bool(clip.object_name)
+        self._object = bool(clip.object_name)
         self._turn = rotations.to_matrices(clip.object_turn).T
         index = {name: n for n, name in enumerate(ob.pose.bones.keys())}
         names = clip.names[1:] if self._object else clip.names
@@ -240,9 +237,8 @@ class Camera:
         self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
         self._puppet = clip.puppet is not None
 
-    def take(self, context: Context) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Pose matrices (J, 4, 4) as shown, and of a puppet's bones themselves, and what its channels say."""
-        posed = self._ob.evaluated_get(context.evaluated_depsgraph_get())
+    def take(self, posed: Object) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """From the evaluated armature: pose matrices (J, 4, 4) as shown, of a puppet's bones, of their channels."""
         matrices = pose_matrices(posed.pose.bones, "matrix")
         if not self._puppet:
             return self._with_object(posed, matrices[self._own]), None, None
@@ -265,21 +261,6 @@ class Camera:
         result[:3, :3] = self._turn @ np.array(quaternion.to_matrix())
         result[:3, 3] = self._turn @ np.array(location) / posed.matrix_basis.median_scale
         return result
-
-
-@contextmanager
-def at_frames(scene: Scene) -> Iterator[Callable[[float], None]]:
-    """Gives a function that shows a frame, and comes back to the current one at the end."""
-    frame, subframe = scene.frame_current, scene.frame_subframe
-
-    def show(time: float) -> None:
-        whole = math.floor(time + 1e-4)
-        scene.frame_set(whole, subframe=max(0.0, time - whole) if abs(time - whole) > 1e-4 else 0.0)
-
-    try:
-        yield show
-    finally:
-        scene.frame_set(frame, subframe=subframe)
 
 
 def resolve(clip: Clip) -> Object:

@@ -11,6 +11,8 @@ import numpy as np
 
 from . import rotations
 
+_BLOCK = 64  # frames taken at once: what they need in passing stays in the processor's cache
+
 
 @dataclass
 class Puppet:
@@ -115,16 +117,18 @@ class Clip:
     def take_poses(self) -> None:
         """Derive the local transforms from the evaluated poses, and raw channels for bones without keys."""
         assert self.poses is not None
-        basis = np.linalg.solve(self._base(self.poses.astype(np.float64)), self.poses)
-        self.rotations = rotations.from_matrices(basis[..., :3, :3])
-        self.translations = basis[..., :3, 3]
+        for start in range(0, len(self), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            poses = self.poses[block].astype(np.float64)
+            basis = np.linalg.solve(self._base(poses), poses)
+            self.rotations[block] = rotations.from_matrices(basis[..., :3, :3])
+            self.translations[block] = basis[..., :3, 3]
         channels, places = self.rotations, self.translations
-        if self.puppet is not None:
+        if self.puppet is None:
+            places[:, self.translations_locked] = 0.0
+        else:
             own = self.puppet.basis.astype(np.float64)
             channels, places = rotations.from_matrices(own[..., :3, :3]), own[..., :3, 3]
-        else:
-            self.translations = np.where(self.translations_locked[:, None], 0.0, self.translations)
-            places = self.translations
         everywhere = np.ones((len(self), 1), bool)
         for j, mode in enumerate(self.modes):
             if self.names[j] == self.object_name:

@@ -107,7 +107,7 @@ def write(clip: Any, **options: Any) -> tuple[float, Any]:
     translations_changed = np.zeros_like(rotations_changed)
     translations_changed[:, 0] = True
     begin = time.perf_counter()
-    written = part("armature").write(
+    written = part("writing").write(
         clip, new_rotations, new_translations, rotations_changed, translations_changed, **options
     )
     return time.perf_counter() - begin, written
@@ -202,7 +202,7 @@ def memory(frames: int) -> dict[str, float]:
     new_rotations = turned(clip)
     changed = np.ones(clip.rotations.shape[:2], bool)
     before = peak(reset=True)
-    part("armature").write(clip, new_rotations, clip.translations, changed, np.zeros_like(changed))
+    part("writing").write(clip, new_rotations, clip.translations, changed, np.zeros_like(changed))
     return {
         "frames": frames,
         "read_kib_per_frame": round(reading / frames, 2),
