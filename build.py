@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project's one entry: ``python build.py demo | test | bench | package | shots``.
+"""The project's one entry: ``python build.py demo | test | bench | rigs | package | shots``.
 
 Needs nothing but a standard Python. It makes every environment it uses (``.venv`` for the engine and Blender
 4.5, ``.venv-blender-X.Y.Z`` for other Blenders), once: a stamp of the requirement files tells when one is out
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
 STAGED = ("__init__.py", "blender_manifest.toml", "README.md", "LICENSE", "dposer_blender", "engine")
 STEP_LIMIT = 40 * 60.0  # seconds; Blender as a module can hang at exit
+
+RIGS = Path("docs/results/rigs.md")
 
 STARTED = "started"  # stamp of an environment whose set-up has not ended
 
@@ -281,14 +283,23 @@ def package(folder: Path) -> Path:
     return target
 
 
+def lanes_at_hand(every: bool) -> list[Lane]:
+    """The main lane, the newest one and, if asked for, all others, by version; those without a Python are named."""
+    wanted = [lane for lane in LANES.values() if every or lane in (MAIN, NEWEST)]
+    lanes = []
+    for lane in sorted(wanted, key=lambda lane: [int(number) for number in lane.blender.split(".")]):
+        if lane is MAIN or lane.interpreter.exists() or find_python(lane.python):
+            lanes.append(lane)
+        else:
+            say(f"No Python {lane.python} here: Blender {lane.blender} is left out")
+    return lanes
+
+
 def command_test(options: argparse.Namespace) -> int:
     """Lint, types, engine tests, then tests inside Blender; returns 0 when all pass."""
-    lanes = [LANES[options.blender]] if options.blender else [MAIN]
-    if not options.blender and not options.quick:
-        if find_python(NEWEST.python):
-            lanes.append(NEWEST)
-        else:
-            say(f"No Python {NEWEST.python} here: Blender {NEWEST.blender} is not tested")
+    lanes = [MAIN] if options.quick else lanes_at_hand(options.all)
+    if options.blender:
+        lanes = [LANES[options.blender]]
     for lane in {lane.folder: lane for lane in (MAIN, *lanes)}.values():
         ensure(lane)
     python = MAIN.interpreter
@@ -326,7 +337,22 @@ def command_demo(options: argparse.Namespace) -> int:
 def command_bench(options: argparse.Namespace) -> int:
     """Measure the cleaning speed and memory on this machine."""
     ensure(MAIN)
-    return run(MAIN.interpreter, "-m", "engine.evaluation.bench", *options.arguments)
+    return run(MAIN.interpreter, "-m", "engine.evaluation.bench", *options.more)
+
+
+def command_rigs(options: argparse.Namespace) -> int:
+    """Measure rigs of every convention in each Blender, and write the table of them; 1 where one falls short."""
+    lanes = [LANES[options.blender]] if options.blender else lanes_at_hand(options.all)
+    for lane in {lane.folder: lane for lane in (MAIN, *lanes)}.values():
+        ensure(lane)
+    with tempfile.TemporaryDirectory() as temporary:
+        figures = [Path(temporary) / f"{lane.blender}.json" for lane in lanes]
+        for lane, path in zip(lanes, figures, strict=True):
+            say(f"Rigs in Blender {lane.blender}")
+            command = (lane.interpreter, "-m", "rigcheck.lane", path, *options.more)
+            if run(*command, limit=STEP_LIMIT, DPOSER_PYTHON=str(MAIN.interpreter)) != 0:
+                raise BuildError(f"The rigs could not be measured in Blender {lane.blender}; the reason is above.")
+        return run(MAIN.interpreter, "-m", "rigcheck.table", *figures, "--output", options.output)
 
 
 def command_package(_: argparse.Namespace) -> int:
@@ -353,19 +379,29 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     test = commands.add_parser("test", help="lint, types, engine tests, tests in Blender")
     test.add_argument("--quick", action="store_true", help="leave out types, slow tests and other Blenders")
+    test.add_argument("--all", action="store_true", help="in every Blender version, not the LTS ones alone")
     test.add_argument("--blender", choices=sorted(LANES), help="only the tests in Blender, in this version")
     test.set_defaults(command=command_test)
 
-    bench = commands.add_parser("bench", help="speed and memory of cleaning on this machine")
-    bench.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to engine.evaluation.bench")
-    bench.set_defaults(command=command_bench)
+    bench = commands.add_parser("bench", help="speed and memory of cleaning on this machine; hands on all options")
+    bench.set_defaults(command=command_bench, hands_on=True)
+
+    rigs = commands.add_parser("rigs", help="table of rigs by Blender version; hands --only WORD on")
+    rigs.add_argument("--all", action="store_true", help="in every Blender version, not the LTS ones alone")
+    rigs.add_argument("--blender", choices=sorted(LANES), help="in this version alone")
+    rigs.add_argument("--output", type=Path, default=RIGS, metavar="FILE.md", help=f"default: {RIGS}")
+    rigs.set_defaults(command=command_rigs, hands_on=True)
 
     pack = commands.add_parser("package", help="build and validate the extension's zip in dist")
     pack.set_defaults(command=command_package)
 
     shots = commands.add_parser("shots", help="photograph generated and completed poses into docs")
     shots.set_defaults(command=command_shots)
-    return parser.parse_args(arguments)
+    options, more = parser.parse_known_args(arguments)
+    options.more = more
+    if more and not getattr(options, "hands_on", False):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    return options
 
 
 def main(arguments: Sequence[str]) -> int:

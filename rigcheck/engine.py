@@ -36,7 +36,9 @@ class Engine:
         self._child.wait(timeout=30)
         self._folder.cleanup()
 
-    def ask(self, info: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def ask(
+        self, info: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Answer of `rigcheck.worker.answer`, its info apart.
 
         Raises:

@@ -44,7 +44,9 @@ def placed(skeleton: Skeleton, placing: Placing) -> Skeleton:
     rest = skeleton.rest.copy()
     rest[:, :3, :3] = placing.turn @ rest[:, :3, :3]
     rest[:, :3, 3] = rest[:, :3, 3] @ placing.turn.T / placing.unit
-    return replace(skeleton, rest=rest, tails=skeleton.tails @ placing.turn.T / placing.unit, scale=placing.unit)
+    return replace(
+        skeleton, rest=rest, tails=skeleton.tails @ placing.turn.T / placing.unit, scale=placing.unit
+    )
 
 
 def build(name: str, skeleton: Skeleton, placing: Placing = UPRIGHT) -> Any:
@@ -55,7 +57,7 @@ def build(name: str, skeleton: Skeleton, placing: Placing = UPRIGHT) -> Any:
     bpy.context.view_layer.objects.active = ob
     bpy.ops.object.mode_set(mode="EDIT")
     lengths = np.linalg.norm(skeleton.tails - skeleton.rest[:, :3, 3], axis=1)
-    made = []
+    made: list[Any] = []
     for j, bone_name in enumerate(skeleton.names):
         bone = ob.data.edit_bones.new(bone_name)
         bone.tail = (0.0, max(lengths[j], SHORTEST / placing.unit), 0.0)
@@ -123,7 +125,9 @@ def walk(
             turn = np.tile(np.eye(3), (frames, 1, 1))
         else:
             wave = np.radians(3.0) * np.sin(np.arange(frames)[:, None] / 5 + rng.uniform(0, 6, 3))
-            turn = from_rotvec(wave @ (np.outer(rest[:, 1], rest[:, 1]) if bone.name in twisting else np.eye(3)))
+            turn = from_rotvec(
+                wave @ (np.outer(rest[:, 1], rest[:, 1]) if bone.name in twisting else np.eye(3))
+            )
         _key_rotations(bone, times, rotations.from_matrices(rest.T @ turn @ rest)[times - 1])
         if bone.name == mover:
             shift = motions.path(frames) @ to_armature.T @ rest / unit

@@ -59,7 +59,12 @@ def generated() -> Any:
     bpy.ops.pose.rigify_generate()
     ob = next(ob for ob in bpy.data.objects if ob.type == "ARMATURE" and ob is not source)
     for bone in ob.pose.bones:
-        for name, value in (("IK_FK", 1.0), ("FK_limb_follow", 0.0), ("neck_follow", 1.0), ("head_follow", 1.0)):
+        for name, value in (
+            ("IK_FK", 1.0),
+            ("FK_limb_follow", 0.0),
+            ("neck_follow", 1.0),
+            ("head_follow", 1.0),
+        ):
             if name in bone:
                 bone[name] = value
     return ob
@@ -69,7 +74,9 @@ def walk(ob: Any, convention: str, *, arms: float, modes: Sequence[str] = figure
          frames: int = 24) -> None:  # fmt: skip
     """Key a walk on a rig (Z up, -Y ahead) whose bones a convention names."""
     joints = {
-        joint: bones for joint, bones in PEOPLE[convention].bones.items() if all(b in ob.pose.bones for b in bones)
+        joint: bones
+        for joint, bones in PEOPLE[convention].bones.items()
+        if all(b in ob.pose.bones for b in bones)
     }
     used = {bone for bones in joints.values() for bone in bones}
     still = [bone.name for bone in ob.pose.bones if bone.name not in used] if only_joints else []

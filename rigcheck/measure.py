@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -14,71 +13,20 @@ from engine.motion.joints import JOINTS
 from rigcheck.engine import Engine
 from rigcheck.extension import part
 from rigcheck.turns import angle_between, angle_of_directions
+from rigcheck.verdict import Figures
 
-POSE_LIMIT = 0.5  # degrees between a segment of the body and Blender's
-ROTATION_LIMIT = 0.1  # degrees between a bone as asked for and as Blender shows it
-POSITION_LIMIT = 0.1  # millimetres, alike
-
-_KEY = ("co", "handle_left", "handle_right", "interpolation", "handle_left_type", "handle_right_type", "type", "easing")
+_KEY = (
+    "co",
+    "handle_left",
+    "handle_right",
+    "interpolation",
+    "handle_left_type",
+    "handle_right_type",
+    "type",
+    "easing",
+)
 _WIDE = ("co", "handle_left", "handle_right")
 State = dict[tuple[str, int], bytes]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What was measured on one rig.
-
-    Attributes:
-        rig: its name in the table.
-        error: the sentence with which the engine refused it; nothing else is told then.
-        bones, frames: how many.
-        map, confidence: the mapping found.
-        lacks: body joints without a source.
-        pose: degrees, greatest angle between a segment of the body and Blender's evaluated pose.
-        pose_at: that segment and its frame.
-        edited_pose: alike, after the edit of all joints was written.
-        unedited: whether a round trip without an edit leaves every key as it is, bit for bit.
-        others: whether an edit of one arm leaves every key of all other bones as it is.
-        rotation, rotation_at: degrees, greatest difference between mapped bones as asked for and as Blender shows them.
-        position: millimetres, alike.
-        locked: mapped bones that may not be written, as something else moves them.
-    """
-
-    rig: str
-    error: str = ""
-    bones: int = 0
-    frames: int = 0
-    map: str = ""
-    confidence: float = 0.0
-    lacks: tuple[str, ...] = ()
-    pose: float = np.nan
-    pose_at: str = ""
-    edited_pose: float = np.nan
-    edited_pose_at: str = ""
-    unedited: bool = False
-    others: bool = False
-    rotation: float = np.nan
-    rotation_at: str = ""
-    position: float = np.nan
-    position_at: str = ""
-    locked: tuple[str, ...] = ()
-
-    def failures(self) -> list[str]:
-        """What falls short of the limits, in words."""
-        if self.error:
-            return [self.error]
-        found = []
-        if not self.pose < POSE_LIMIT:
-            found.append(f"pose {self.pose:.3f} degrees at {self.pose_at}")
-        if not self.unedited:
-            found.append("keys differ without an edit")
-        if not self.others:
-            found.append("keys of other bones differ after an edit of one arm")
-        if not self.rotation < ROTATION_LIMIT:
-            found.append(f"rotation {self.rotation:.4f} degrees at {self.rotation_at}")
-        if not self.position < POSITION_LIMIT:
-            found.append(f"position {self.position:.4f} mm at {self.position_at}")
-        return found
 
 
 def measure(
@@ -118,7 +66,7 @@ def measure(
 
     judge = _Judge(ob, clip, told, found, deform or {})
     before, state = poses(ob, clip.names, clip.frames), keys(ob)
-    pose, pose_at = judge.segments(before, found["segments"])
+    pose, pose_at, forearm = judge.segments(before, found["segments"])
 
     unedited = _written(clip, found, "none") is None and keys(ob) == state
     others = False
@@ -129,7 +77,7 @@ def measure(
     after = poses(ob, clip.names, clip.frames)
     if written is not None:
         _restore(ob, clip)
-    edited_pose, edited_pose_at = judge.segments(after, found["edited_segments"])
+    edited_pose, edited_pose_at, edited_forearm = judge.segments(after, found["edited_segments"])
     rotation, rotation_at, position, position_at = judge.edit(before, after)
     mapped = [bone for bones in told["turned"].values() for bone in bones]
     return Figures(
@@ -141,14 +89,17 @@ def measure(
         lacks=tuple(joint for joint in JOINTS if joint not in told["joints"]),
         pose=pose,
         pose_at=pose_at,
+        forearm=forearm,
         edited_pose=edited_pose,
         edited_pose_at=edited_pose_at,
+        edited_forearm=edited_forearm,
         unedited=unedited and keys(ob) == state,
         others=others,
         rotation=rotation,
         rotation_at=rotation_at,
         position=position,
         position_at=position_at,
+        by_turns=bool(deform),
         locked=tuple(bone for bone in mapped if clip.rotations_locked[clip.names.index(bone)]),
     )
 
@@ -184,25 +135,39 @@ class _Judge:
     """Compares what the engine tells about one rig with poses that Blender evaluated."""
 
     def __init__(
-        self, ob: Any, clip: Any, told: dict[str, Any], found: dict[str, np.ndarray], deform: Mapping[str, str]
+        self,
+        ob: Any,
+        clip: Any,
+        told: dict[str, Any],
+        found: dict[str, np.ndarray],
+        deform: Mapping[str, str],
     ) -> None:
         self._clip, self._told, self._found, self._deform = clip, told, found, deform
         self._index = {name: j for j, name in enumerate(clip.names)}
 
-    def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str]:
-        """Greatest angle in degrees of the body's segments (T, S, 3) to those of poses (T, J, 4, 4), and where."""
+    def segments(self, shown: np.ndarray, directions: np.ndarray) -> tuple[float, str, float]:
+        """Greatest angle in degrees of the body's segments (T, S, 3) to those of poses (T, J, 4, 4), and where.
+
+        The last number is the greatest of the forearms, 0 where the rig has none; the others leave those out.
+        """
         pairs = self._told["segments"]
         heads = {joint: shown[:, self._bone(joint), :3, 3] for pair in pairs for joint in pair}
         blenders = np.stack([heads[child] - heads[joint] for joint, child in pairs], axis=1)
         angles = np.degrees(angle_of_directions(directions, blenders))
-        frame, segment = np.unravel_index(angles.argmax(), angles.shape)
+        forearms = np.array([joint.endswith("elbow") for joint, _ in pairs])
+        others = np.where(forearms, -1.0, angles)
+        frame, segment = np.unravel_index(others.argmax(), angles.shape)
         joint, child = pairs[segment]
-        return float(angles.max()), f"{joint} to {child}, frame {self._clip.frames[frame]}"
+        where = f"{joint} to {child}, frame {self._clip.frames[frame]}"
+        return float(others.max()), where, float(angles[:, forearms].max(initial=0.0))
 
     def edit(self, before: np.ndarray, after: np.ndarray) -> tuple[float, str, float, str]:
-        """Greatest rotation error (degrees) and position error (mm) after the edit of all joints, and where."""
+        """Greatest rotation error (degrees) and position error (mm) after the edit of all joints, and where.
+
+        Deforming bones have no position asked for: their limbs' directions tell it.
+        """
         if self._deform:
-            return (*self._deformed(before, after), 0.0, "")
+            return (*self._deformed(before, after), np.nan, "")
         mapped = [self._index[bone] for bones in self._told["turned"].values() for bone in bones]
         wanted, shown = self._found["wanted"][:, mapped], after[:, mapped]
         angles = np.degrees(angle_between(wanted[..., :3, :3], _rotations(shown)))
@@ -253,4 +218,6 @@ def _alike_but(ob: Any, state: State, bones: Sequence[str]) -> bool:
     own = {curve for curve in state if curve[0].startswith(paths)}
     same = all(now.get(curve) == state[curve] for curve in state.keys() - own)
     fresh = all(curve[0].startswith(paths) for curve in now.keys() - state.keys())
-    return same and fresh and any(now[curve] != state.get(curve) for curve in now if curve[0].startswith(paths))
+    return (
+        same and fresh and any(now[curve] != state.get(curve) for curve in now if curve[0].startswith(paths))
+    )

@@ -54,12 +54,13 @@ class Person:
 def person(name: str, names: Names) -> Person:
     """Build a convention's skeleton: 1.75 m, facing +Z, then in the axes that the convention is met in."""
     bones: dict[str, tuple[str | None, np.ndarray]] = {}
+    ends: dict[str, np.ndarray] = {}
 
     def add(bone: str, parent: str | None, *at: float) -> str:
         bones[bone] = parent, np.array(at)
         return bone
 
-    parent = None
+    parent: str | None = None
     for bone in names.above:
         parent = add(bone, parent, 0.0, 0.0, 0.0)
     root = parent
@@ -100,6 +101,7 @@ def person(name: str, names: Names) -> Person:
                 for n, part in enumerate(group):
                     place = begin + (stop - begin) * n / len(group)
                     parent = add(part.format(**words), parent, *(mirror * place))
+                    ends[parent] = mirror * (begin + (stop - begin) * (n + 1) / len(group))
         for leaf, above in names.leaves:
             leaf, above = leaf.format(**words), above.format(**words)
             if "toe" in leaf.lower() and "foot" in above.lower():
@@ -112,9 +114,8 @@ def person(name: str, names: Names) -> Person:
                 following = next((point for owner, point in bones.values() if owner == above), bones[above][1])
                 offset = mirror * (following - bones[above][1]) / 2 + [0.01, 0.0, 0.03]
             add(leaf, above, *(bones[above][1] + mirror * offset))
-        hand = names.arm[-1][0].format(**words)
         for n, finger in enumerate(names.fingers):
-            parent = hand
+            parent = next(group for group in reversed(names.arm) if group)[-1].format(**words)
             for k in range(3):
                 bone = finger.format(**words)
                 bone = bone[::-1].replace("1", str(k + 1), 1)[::-1]
@@ -122,14 +123,14 @@ def person(name: str, names: Names) -> Person:
                 parent = add(bone, parent, *(mirror * place))
     for bone, above in names.props:
         add(bone, above, *(bones[above][1] + [0.0, 0.02, 0.05]))
-    above = root
+    helper = root
     for bone in names.loose_pairs:
         if "{" not in bone:
-            above = add(bone, root, 0.0, 0.0, 0.0)
+            helper = add(bone, root, 0.0, 0.0, 0.0)
         else:
             for side, words in SIDES.items():
                 x = 0.1 if side == "left" else -0.1
-                add(bone.format(**words), above, x, 0.1 if "foot" in bone else 1.0, 0.0)
+                add(bone.format(**words), helper, x, 0.1 if "foot" in bone else 1.0, 0.0)
 
     found = {"pelvis": (names.pelvis,), "head": (names.head,)} | {j: tuple(b) for j, b in names.spine.items()}
     if names.neck:
@@ -138,11 +139,19 @@ def person(name: str, names: Names) -> Person:
     for side, words in SIDES.items():
         for joints, groups in ((LEG, names.leg), (ARM, names.arm)):
             found |= {f"{side}_{j}": (g[0].format(**words),) for j, g in zip(joints, groups, strict=True) if g}
-    return Person(name, skeleton_of(bones, names.axes), {j: found[j] for j in JOINTS if j in found})
+    return Person(name, skeleton_of(bones, names.axes, ends), {j: found[j] for j in JOINTS if j in found})
 
 
-def skeleton_of(bones: Mapping[str, tuple[str | None, np.ndarray]], axes: str) -> Skeleton:
-    """Bone -> (parent, point in metres, Y up, facing +Z) as a skeleton; a parent may come after its children."""
+def skeleton_of(
+    bones: Mapping[str, tuple[str | None, np.ndarray]], axes: str, ends: Mapping[str, np.ndarray] | None = None
+) -> Skeleton:
+    """Bones as a skeleton.
+
+    Args:
+        bones: bone -> (parent, point in metres, Y up, facing +Z); a parent may come after its children.
+        axes: as in `Names`.
+        ends: where bones that have no children end.
+    """
     order: list[str] = []
 
     def put(bone: str) -> None:
@@ -162,6 +171,8 @@ def skeleton_of(bones: Mapping[str, tuple[str | None, np.ndarray]], axes: str) -
         rest[n, :3, 3] = heads[bone]
         children = [heads[other] for other in order if bones[other][0] == bone]
         along = next((child - heads[bone] for child in children if np.linalg.norm(child - heads[bone]) > 1e-3), None)
+        if along is None and ends is not None and bone in ends:
+            along = turn @ ends[bone] - heads[bone]
         if along is None:
             parent = bones[bone][0]
             along = heads[bone] - heads[parent] if parent is not None else turn @ [0.0, 0.1, 0.0]
@@ -210,7 +221,8 @@ def rigify_controls() -> Person:
     shoulder = np.array([0.18, 1.43, -0.02])
     arm = {"upper_arm": shoulder, "forearm": shoulder + hang @ [0.28, 0, -0.01],
            "hand": shoulder + hang @ [0.53, 0, 0]}  # fmt: skip
-    leg = {"thigh": (0.1, 0.9, 0), "shin": (0.1, 0.49, 0.01), "foot": (0.1, 0.08, -0.02), "toe": (0.1, 0.02, 0.11)}
+    leg = {"thigh": np.array([0.1, 0.9, 0.0]), "shin": np.array([0.1, 0.49, 0.01]),
+           "foot": np.array([0.1, 0.08, -0.02]), "toe": np.array([0.1, 0.02, 0.11])}  # fmt: skip
     for side, mirror in (("L", np.ones(3)), ("R", np.array([-1.0, 1.0, 1.0]))):
         bones[f"shoulder.{side}"] = "ORG-spine.003", mirror * [0.04, 1.42, 0]
         bones[f"ORG-shoulder.{side}"] = "ORG-spine.003", mirror * [0.04, 1.42, 0]

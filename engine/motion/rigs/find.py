@@ -11,7 +11,7 @@ from engine.errors import MappingError
 from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.rigs.assemble import bent_together
 from engine.motion.rigs.names import by_names
-from engine.motion.rigs.rig_map import RigMap, Source
+from engine.motion.rigs.rig_map import REQUIRED, RigMap, Source
 from engine.motion.rigs.structure import Unclear, by_structure
 from engine.motion.rigs.table import Reading, read_human_bones, readings, usual_bone
 from engine.motion.skeleton import Skeleton
@@ -45,9 +45,10 @@ def find_map(
         given = _overruled(found if isinstance(found, RigMap) else None, bone_map, skeleton)
         if given.missing:
             raise MappingError(_advice(nearest if nearest.sources else given, given.missing))
+        given = _without_conflicts(given, bone_map, skeleton)
         disorder = _disorder(given, skeleton)
         if disorder is not None:
-            raise MappingError(disorder)
+            raise MappingError(disorder.sentence)
         return given
     if isinstance(found, RigMap):
         return found
@@ -77,7 +78,7 @@ def _surest(
             disorder = _disorder(candidate, skeleton)
             if disorder is None:
                 return candidate
-            disorders.append(disorder)
+            disorders.append(disorder.sentence)
     except Unclear as error:
         return _Failure(next(iter(disorders), None), str(error))
     return _Failure(next(iter(disorders), None), "its structure is no body's")
@@ -130,6 +131,18 @@ def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Sk
     )
 
 
+def _without_conflicts(rig_map: RigMap, bone_map: Mapping[str, str], skeleton: Skeleton) -> RigMap:
+    """The mapping without those joints found by themselves that do not go with the ones mapped by hand."""
+    while (disorder := _disorder(rig_map, skeleton)) is not None:
+        found = [joint for joint in disorder.joints if not bone_map.get(joint) and joint not in REQUIRED]
+        if not found:
+            break
+        sources = {joint: source for joint, source in rig_map.sources.items() if joint not in found}
+        reasons = (*rig_map.reasons, *(f"{joint} was found, but does not go with the bones given." for joint in found))
+        rig_map = replace(rig_map, sources=sources, reasons=reasons)
+    return rig_map
+
+
 def _left_over(source: Source, taken: set[str]) -> Source | None:
     """A source without the bones that other joints took; none if that takes its turning from it."""
     if not taken.intersection(source.turned):
@@ -144,13 +157,22 @@ def _advice(rig_map: RigMap, missing: list[str]) -> str:
     return f"The rig is nearest to {rig_map.title}, but these bones are missing: {', '.join(wanted)}; map them by hand."
 
 
-def _disorder(rig_map: RigMap, skeleton: Skeleton) -> str | None:
+@dataclass(frozen=True)
+class _Disorder:
+    """Joints whose bones do not go together, and why in words."""
+
+    joints: tuple[str, ...]
+    sentence: str
+
+
+def _disorder(rig_map: RigMap, skeleton: Skeleton) -> _Disorder | None:
     """What is wrong with the order of the mapped bones; edits are applied from parent to child."""
     turned = {joint: source.turned for joint, source in rig_map.sources.items() if source.own}
     used = [bone for bones in turned.values() for bone in bones]
     twice = sorted({bone for bone in used if used.count(bone) > 1})
     if twice:
-        return f"The bone map uses a bone for two joints: {', '.join(twice)}."
+        joints = tuple(joint for joint, bones in turned.items() if set(twice).intersection(bones))
+        return _Disorder(joints, f"The bone map uses a bone for two joints: {', '.join(twice)}.")
     parents = rig_map.parents(skeleton)
     for joint, bones in turned.items():
         above = PARENTS[JOINTS.index(joint)]
@@ -163,5 +185,7 @@ def _disorder(rig_map: RigMap, skeleton: Skeleton) -> str | None:
             while ancestor >= 0 and ancestor != wanted:
                 ancestor = parents[ancestor]
             if ancestor != wanted:
-                return f"The bone {lower} ({own}) is not below {upper} ({its}) in the rig; map other bones."
+                return _Disorder(
+                    (its, own), f"The bone {lower} ({own}) is not below {upper} ({its}) in the rig; map other bones."
+                )
     return None

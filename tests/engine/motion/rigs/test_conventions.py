@@ -90,6 +90,25 @@ def test_xsens_with_spaces_and_of_its_bvh_files(people: dict[str, Any]) -> None:
     assert (rig_map.name, turned(rig_map)) == ("xsens", of_file.bones)
 
 
+def test_valve_s_biped_numbers_neck_and_head_and_skips_a_spine(people: dict[str, Any]) -> None:
+    names = {b: f"ValveBiped.{b.replace(' ', '_')}" for b in people["biped"].skeleton.names}
+    names |= {"Bip001 Neck": "ValveBiped.Bip01_Neck1", "Bip001 Head": "ValveBiped.Bip01_Head1",
+              "Bip001 Spine2": "ValveBiped.Bip01_Spine4"}  # fmt: skip
+    someone = people["biped"].renamed({b: name.replace("Bip001", "Bip01") for b, name in names.items()})
+    rig_map = find_map(someone.skeleton)
+    assert (rig_map.name, turned(rig_map), rig_map.confidence) == ("biped", someone.bones, 1.0)
+
+
+def test_what_was_found_gives_way_to_the_user_s_entries(people: dict[str, Any]) -> None:
+    someone = people["smpl"]
+    rig_map = find_map(someone.skeleton, {"left_elbow": "left_index1"})
+    assert rig_map.bones["left_elbow"] == "left_index1"
+    assert set(JOINTS) - set(rig_map.sources) == {"left_wrist"}
+    assert rig_map.reasons[-1] == "left_wrist was found, but does not go with the bones given."
+    with pytest.raises(MappingError, match=r"left_ankle .* is not below left_foot"):  # needed joints do not give way
+        find_map(someone.skeleton, {"left_knee": "left_foot", "left_foot": ""})
+
+
 def test_humanik_is_told_from_mixamo_by_its_roll_bones(people: dict[str, Any]) -> None:
     plain = people["mixamo"].renamed({b: b.removeprefix("mixamorig:") for b in people["mixamo"].skeleton.names})
     assert find_map(plain.skeleton).name == "mixamo"
