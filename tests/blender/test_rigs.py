@@ -17,9 +17,9 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from rigcheck.cases import FILES, Case, cases  # noqa: E402
-from rigcheck.conventions import CONVENTIONS  # noqa: E402
-from rigcheck.verdict import Figures  # noqa: E402
+from rigcheck.cases import FILES, Case, cases
+from rigcheck.conventions import CONVENTIONS
+from rigcheck.verdict import Figures
 
 pytestmark = pytest.mark.slow
 
