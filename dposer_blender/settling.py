@@ -76,6 +76,12 @@ class Settling:
                 for name in clip.names
             ]
         )
+        self._along_armature = [
+            name != clip.object_name
+            and ob.data.bones[name].parent is None
+            and not ob.data.bones[name].use_local_location
+            for name in clip.names
+        ]
         basis = self._puppet.basis.astype(np.float64)
         self.change = Change(
             rotations.from_matrices(basis[..., :3, :3]),
@@ -125,7 +131,12 @@ class Settling:
             change.rotations[rows[at[news]], j] = turns[news]
             change.turned[rows[at[news]], j] = True
             moved = self._wish.moved[rows[at], j]
-            change.translations[rows[at[moved]], j] = needed[moved, :3, 3]
+            places = needed[:, :3, 3]
+            if self._along_armature[j]:
+                above = (np.eye(4), np.eye(4)) if parent < 0 else (own[at, parent], self._wanted[at, parent])
+                old, new = (np.linalg.solve(a, b) for a, b in zip(above, (own[at, j], self._wanted[at, j]), strict=True))
+                places = basis[at, j, :3, 3] + (new - old)[:, :3, 3]
+            change.translations[rows[at[moved]], j] = places[moved]
             change.moved[rows[at[moved]], j] = True
 
     def _switched(self, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

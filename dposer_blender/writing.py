@@ -417,15 +417,18 @@ def _undo_inheritance(
     poses = clip.posed(new_rotations, new_translations)
     for j in unusual:
         bone, parent = ob.data.bones[clip.names[j]], int(clip.parents[j])
-        above = ob.data.bones[clip.names[parent]].matrix_local
+        within = bone.parent is not None
         for t in np.flatnonzero(changed[:, j]).tolist():
-            channels = bone.convert_local_to_pose(
-                Matrix(poses[t, j]),
-                bone.matrix_local,
-                parent_matrix=Matrix(poses[t, parent]),
-                parent_matrix_local=above,
-                invert=True,
-            )
+            pose = poses[t, j]
+            if parent >= 0 and not within:
+                pose = np.linalg.inv(poses[t, parent]) @ pose  # of the object, which carries the root
+            above = {}
+            if within:
+                above = {
+                    "parent_matrix": Matrix(poses[t, parent]),
+                    "parent_matrix_local": bone.parent.matrix_local,
+                }
+            channels = bone.convert_local_to_pose(Matrix(pose), bone.matrix_local, **above, invert=True)
             location, quaternion, _ = channels.decompose()
             new_rotations[t, j], new_translations[t, j] = quaternion, location
 
