@@ -20,7 +20,7 @@ from mathutils import Vector
 
 from ..engine.errors import EngineError
 from . import compat, curves, puppets, rig, rotations, skeleton, stage
-from .clip import Clip, Puppet
+from .clip import Clip, Puppet, Seen
 
 
 class ArmatureError(EngineError):
@@ -190,8 +190,7 @@ def read(
             clip.puppet = Puppet(
                 turned=np.concatenate([np.zeros(len(extra), bool), puppet.turned]),
                 shown=extra + puppet.shown,
-                own=np.empty_like(clip.poses),
-                basis=np.empty_like(clip.poses),
+                seen=Seen.room(count, size),
                 mapping=dict(mapping or {}),
             )
     return clip
@@ -210,9 +209,9 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
     with stage.evaluation(ob, context) as evaluated:
         while not clip.complete and time.monotonic() < deadline:
             t = clip.evaluated
-            clip.poses[t], own, basis = camera.take(evaluated(clip.scene_frames[t]))
-            if clip.puppet is not None:
-                clip.puppet.own[t], clip.puppet.basis[t] = own, basis
+            clip.poses[t], seen = camera.take(evaluated(clip.scene_frames[t]))
+            if clip.puppet is not None and seen is not None:
+                clip.puppet.seen.put(t, seen)
             clip.evaluated += 1
     if clip.complete:
         clip.take_poses()
@@ -233,20 +232,35 @@ class Camera:
         names = clip.names[1:] if self._object else clip.names
         shown = clip.puppet.shown[len(clip.names) - len(names) :] if clip.puppet is not None else names
         self._own, self._shown = [index[name] for name in names], [index[name] for name in shown]
-        rest = {bone.name: np.array(bone.matrix_local) for bone in ob.data.bones}
-        self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
         self._puppet = clip.puppet is not None
+        if self._puppet:
+            bones = ob.data.bones
+            rest = {bone.name: np.array(bone.matrix_local) for bone in bones}
+            self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
+            above = [bones[name].parent for name in names]
+            self._above = [index[bone.name] if bone is not None else -1 for bone in above]
+            self._axes = np.array(
+                [
+                    (np.linalg.inv(rest[bone.name]) if bone is not None else np.eye(4))[:3, :3]
+                    @ (rest[name][:3, :3] if bones[name].use_local_location else np.eye(3))
+                    for name, bone in zip(names, above, strict=True)
+                ]
+            )
 
-    def take(self, posed: Object) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """From the evaluated armature: pose matrices (J, 4, 4) as shown, of a puppet's bones, of their channels."""
+    def take(self, posed: Object) -> tuple[np.ndarray, Seen | None]:
+        """From the evaluated armature: pose matrices (J, 4, 4) as shown; and of a puppet's bones themselves."""
         matrices = pose_matrices(posed.pose.bones, "matrix")
         if not self._puppet:
-            return self._with_object(posed, matrices[self._own]), None, None
+            return self._with_object(posed, matrices[self._own]), None
         basis = pose_matrices(posed.pose.bones, "matrix_basis")[self._own]
+        above = np.concatenate([matrices, np.eye(4, dtype=np.float32)[None]])[self._above]
+        axes = above[:, :3, :3] @ self._axes
         if self._object:
-            basis = np.concatenate([self._object_matrix(posed)[None], basis])
+            carrier = self._object_matrix(posed)
+            basis = np.concatenate([carrier[None], basis])
+            axes = np.concatenate([np.eye(3)[None], carrier[:3, :3] @ axes])
         shown = self._with_object(posed, matrices[self._shown] @ self._from_shown)
-        return shown, self._with_object(posed, matrices[self._own]), basis
+        return shown, Seen(self._with_object(posed, matrices[self._own]), basis, axes)
 
     def _with_object(self, posed: Object, matrices: np.ndarray) -> np.ndarray:
         if not self._object:

@@ -15,22 +15,49 @@ _BLOCK = 64  # frames taken at once: what they need in passing stays in the proc
 
 
 @dataclass
+class Seen:
+    """What Blender evaluates of J bones on T frames.
+
+    Attributes:
+        own: (T, J, 4, 4) float32 pose matrices.
+        basis: (T, J, 4, 4) float32 what their channels say, from NLA strips too.
+        axes: (T, J, 3, 3) float32 the directions that their location channels move them in, in armature space.
+    """
+
+    own: np.ndarray
+    basis: np.ndarray
+    axes: np.ndarray
+
+    @classmethod
+    def room(cls, frames: int, bones: int) -> Seen:
+        """Arrays yet to be filled."""
+        shapes = (frames, bones, 4, 4), (frames, bones, 4, 4), (frames, bones, 3, 3)
+        return cls(*(np.empty(shape, np.float32) for shape in shapes))
+
+    def at(self, rows: np.ndarray) -> Seen:
+        """Some of the frames."""
+        return Seen(self.own[rows], self.basis[rows], self.axes[rows])
+
+    def put(self, row: int, one: Seen) -> None:
+        """Fill in a frame, of arrays without T."""
+        self.own[row], self.basis[row], self.axes[row] = one.own, one.basis, one.axes
+
+
+@dataclass
 class Puppet:
-    """Bones of a rig that other bones, constraints or drivers move, as Blender evaluates them.
+    """Bones of a rig that other bones, constraints or drivers move.
 
     Attributes:
         turned: (J,) the bones that a change of the body may turn.
         shown: (J,) names of the bones that show where each bone's part of the body is: the bone itself, but for a
             control that only moves it while a switch says so, such as Rigify's FK controls.
-        own: (T, J, 4, 4) float32 pose matrices of the bones themselves.
-        basis: (T, J, 4, 4) float32 what their channels say, from NLA strips too.
+        seen: the bones themselves, on all frames.
         mapping: the engine's, as its request ``map`` gave it.
     """
 
     turned: np.ndarray
     shown: tuple[str, ...]
-    own: np.ndarray
-    basis: np.ndarray
+    seen: Seen
     mapping: Mapping[str, Any]
 
 
@@ -127,7 +154,7 @@ class Clip:
         if self.puppet is None:
             places[:, self.translations_locked] = 0.0
         else:
-            own = self.puppet.basis.astype(np.float64)
+            own = self.puppet.seen.basis.astype(np.float64)
             channels, places = rotations.from_matrices(own[..., :3, :3]), own[..., :3, 3]
         everywhere = np.ones((len(self), 1), bool)
         for j, mode in enumerate(self.modes):

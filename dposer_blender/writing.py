@@ -20,7 +20,7 @@ from mathutils import Matrix
 
 from . import armature, compat, curves, keying, rig, rotations, stage
 from .armature import ArmatureError, Camera
-from .clip import Clip
+from .clip import Clip, Seen
 from .settling import PASSES, Change, Settling
 
 TARGETS = ("NEW", "OVERWRITE", "NLA")
@@ -174,20 +174,21 @@ class Writing:
         clip, rows = self._clip, settling.rows
         for number in range(PASSES):
             result.put(settling.change)
-            seen = [np.empty((len(rows), len(clip.names), 4, 4), np.float32) for _ in range(3)]
+            poses = np.empty((len(rows), len(clip.names), 4, 4), np.float32)
+            seen = Seen.room(len(rows), len(clip.names))
             done = 0
             while done < len(rows):
                 ob = armature.resolve(result.clip)
                 camera = Camera(ob, clip)
                 with stage.evaluation(ob, self._context) as evaluated:
                     while done < len(rows) and time.monotonic() < self._deadline:
-                        posed = evaluated(clip.scene_frames[rows[done]])
-                        for array, matrices in zip(seen, camera.take(posed), strict=True):
-                            array[done] = matrices
+                        poses[done], bones = camera.take(evaluated(clip.scene_frames[rows[done]]))
+                        assert bones is not None  # of a puppet
+                        seen.put(done, bones)
                         done += 1
                 self.fraction = 1.0 - 0.5**number * (1.0 - 0.5 * done / len(rows))
                 yield
-            if settling.correct(*seen):
+            if settling.correct(poses, seen):
                 return
 
 

@@ -69,7 +69,8 @@ def test_a_forearms_twist_bone_keeps_its_share(share: float) -> None:
 def test_a_twist_bone_that_does_not_move_stays() -> None:
     skeleton = PEOPLE["unreal4"].skeleton
     rotations = still(skeleton)
-    turn(rotations, skeleton, "hand_l", wave(0.6, 0.7, 0.3)[:, None] * along(skeleton, "hand_l", "lowerarm_l", "hand_l"))
+    axis = along(skeleton, "hand_l", "lowerarm_l", "hand_l")
+    turn(rotations, skeleton, "hand_l", wave(0.6, 0.7, 0.3)[:, None] * axis)
     motion = Motion(skeleton, rotations, np.zeros((FRAMES, len(skeleton), 3)), 30.0)
     rig_map = find_map(skeleton)
     before = to_body(motion, rig_map)
@@ -93,8 +94,8 @@ def test_a_limb_in_two_bones_bends_in_the_first_and_twists_as_it_did(share: floa
     rig_map = find_map(skeleton)
     before = to_body(motion, rig_map)
     poses, arm = before.poses.copy(), JOINTS.index("left_shoulder")
-    change = wave(0.3, 0.5, 1.0)[:, None] * [0.6, 0.5, 0.4]
-    poses[:, arm] = (Rotation.from_rotvec(change) * Rotation.from_rotvec(poses[:, arm])).as_rotvec()
+    change = wave(0.3, 0.5, 1.0)[:, None] * [1.0, 0.4, 0.3]
+    poses[:, arm] = (Rotation.from_rotvec(poses[:, arm]) * Rotation.from_rotvec(change)).as_rotvec()
     after = dataclasses.replace(before, poses=poses)
     edit = to_rig(motion, rig_map, before, after)
     back = to_body(edit.motion, rig_map)
