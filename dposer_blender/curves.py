@@ -148,14 +148,15 @@ def rewrite(
     Each changed frame gets a key, and so does each frame from there to the nearest keys around, as what lies
     between two keys depends on both. A key that is there keeps its type, its interpolation and its handles.
     With ``sparse``, only its frames among the changed ones get a key; the others are left to Bezier segments
-    between those, and lose a key that they had.
+    between those, and lose a key that they had. A key that is there then keeps its type alone where slopes are
+    given, and its type and handles where not.
 
     Args:
         curve: writable; it may have no keys yet.
         frames: (T,) consecutive whole frames.
         old, new: (T,) values on them; ``old`` as `sample` gives them.
         changed: (T,) where ``new`` counts.
-        sparse: on which of the changed frames; the first and the last of each run of them are to be among them.
+        sparse: which of the changed frames get a key; with slopes, the first and the last of each run do.
 
     Returns:
         How many keys were set, the new ones included.
@@ -201,8 +202,10 @@ def rewrite(
 
 
 def _first_of_every(times: np.ndarray, frames: np.ndarray, changed: np.ndarray) -> int | None:
-    """Position of the key on the first frame, where each frame has one, nothing lies between, and none is missing
-    next to a changed frame at either end; else None."""
+    """Position of the key on the first frame, where new values are all that changed frames need; else None.
+
+    So it is where every frame has a key and nothing lies between, nor is one missing beyond a changed end.
+    """
     first = int(np.searchsorted(times, frames[0] - _SAME_FRAME))
     after = first + len(frames)
     if after > len(times) or not np.array_equal(times[first:after], frames):

@@ -26,7 +26,7 @@ from .clip import Clip
 # long, nor do the errors of several bones add up fully: where they do, the limits are tightened.
 _SHARE = 1.5
 _MARGIN = 0.98  # f-curves are in single precision
-_BLOCK = 1 << 15  # frames of tracks evaluated together
+_BLOCK = 1 << 15  # bones times frames posed at once
 _SWEEPS = 2  # of fitting slopes
 _SMALLEST_STEP, _LARGEST_STEP = 0.1, 0.85  # by what a limit is multiplied where a joint is too far off
 
