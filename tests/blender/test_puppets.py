@@ -224,6 +224,26 @@ def test_a_neck_that_follows_half_is_made_up_for(
     assert errors(wanted, shown(rig, clip))[0].max() < TIGHT
 
 
+@pytest.mark.parametrize("kinematics", ["FK", "IK"])
+def test_few_keys_keep_the_body_near(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any, kinematics: str
+) -> None:
+    """Reduced keys are chosen for the controls as if nothing but they moved; Blender says how far off the body is."""
+    animate(rig, kinematics)
+    clip = read(armature, rig, extension)
+    rotations, turned = waving(clip)
+    arguments = clip, rotations, clip.translations, turned, np.zeros_like(turned)
+    action, slot = rig.animation_data.action, clip.slot
+    dense = writing.write(*arguments)
+    full = shown(rig, clip)
+    extension("compat").assign(rig.animation_data, action, slot)
+    for name in SWITCHES:
+        rig.pose.bones[name]["IK_FK"] = 1.0 if kinematics == "FK" else 0.0
+    few = writing.write(*arguments, keys="REDUCED", tolerance=5.0)
+    assert few.keys < 0.5 * dense.keys and few.switched == dense.switched
+    assert errors(full, shown(rig, clip))[1].max() < 0.01
+
+
 def test_nothing_is_left_of_a_writing_that_is_abandoned(
     armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
 ) -> None:
