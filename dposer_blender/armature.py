@@ -8,11 +8,9 @@ animator sees; bones that constraints or drivers move are read, and never writte
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -21,8 +19,8 @@ from bpy.types import AnimData, Context, FCurve, Object, PoseBone, Scene
 from mathutils import Vector
 
 from ..engine.errors import EngineError
-from . import compat, curves, puppets, rig, rotations, skeleton
-from .clip import Clip, Puppet
+from . import compat, curves, puppets, rig, rotations, skeleton, stage
+from .clip import Clip, Puppet, Seen
 
 
 class ArmatureError(EngineError):
@@ -192,15 +190,14 @@ def read(
             clip.puppet = Puppet(
                 turned=np.concatenate([np.zeros(len(extra), bool), puppet.turned]),
                 shown=extra + puppet.shown,
-                own=np.empty_like(clip.poses),
-                basis=np.empty_like(clip.poses),
+                seen=Seen.room(count, size),
                 mapping=dict(mapping or {}),
             )
     return clip
 
 
 def evaluate(clip: Clip, context: Context, seconds: float) -> None:
-    """Evaluate frames of an incomplete clip for about so long, and come back to the current frame.
+    """Evaluate frames of an incomplete clip for about so long; the scene is on its frame afterwards.
 
     Raises:
         ArmatureError: the armature has been removed or its bones have changed.
@@ -209,20 +206,19 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
     assert clip.poses is not None
     camera = Camera(ob, clip)
     deadline = time.monotonic() + seconds
-    with at_frames(context.scene) as show:
+    with stage.evaluation(ob, context) as evaluated:
         while not clip.complete and time.monotonic() < deadline:
             t = clip.evaluated
-            show(clip.scene_frames[t])
-            clip.poses[t], own, basis = camera.take(context)
-            if clip.puppet is not None:
-                clip.puppet.own[t], clip.puppet.basis[t] = own, basis
+            clip.poses[t], seen = camera.take(evaluated(clip.scene_frames[t]))
+            if clip.puppet is not None and seen is not None:
+                clip.puppet.seen.put(t, seen)
             clip.evaluated += 1
     if clip.complete:
         clip.take_poses()
 
 
 class Camera:
-    """Takes what Blender evaluates of a clip's bones at the frame that is shown.
+    """Takes what Blender evaluates of a clip's bones.
 
     Args:
         ob: the clip's armature, resolved just now.
@@ -230,27 +226,41 @@ class Camera:
     """
 
     def __init__(self, ob: Object, clip: Clip) -> None:
-        self._ob, self._object = ob, bool(clip.object_name)
+        self._object = bool(clip.object_name)
         self._turn = rotations.to_matrices(clip.object_turn).T
         index = {name: n for n, name in enumerate(ob.pose.bones.keys())}
         names = clip.names[1:] if self._object else clip.names
         shown = clip.puppet.shown[len(clip.names) - len(names) :] if clip.puppet is not None else names
         self._own, self._shown = [index[name] for name in names], [index[name] for name in shown]
-        rest = {bone.name: np.array(bone.matrix_local) for bone in ob.data.bones}
-        self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
         self._puppet = clip.puppet is not None
+        if self._puppet:
+            bones = ob.data.bones
+            rest = {bone.name: np.array(bone.matrix_local) for bone in bones}
+            self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
+            above = [bones[name].parent for name in names]
+            self._above = [index[bone.name] if bone is not None else -1 for bone in above]
+            self._axes = np.array(
+                [
+                    (np.linalg.inv(rest[bone.name]) if bone is not None else np.eye(4))[:3, :3]
+                    @ (rest[name][:3, :3] if bones[name].use_local_location else np.eye(3))
+                    for name, bone in zip(names, above, strict=True)
+                ]
+            )
 
-    def take(self, context: Context) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Pose matrices (J, 4, 4) as shown, and of a puppet's bones themselves, and what its channels say."""
-        posed = self._ob.evaluated_get(context.evaluated_depsgraph_get())
+    def take(self, posed: Object) -> tuple[np.ndarray, Seen | None]:
+        """From the evaluated armature: pose matrices (J, 4, 4) as shown; and of a puppet's bones themselves."""
         matrices = pose_matrices(posed.pose.bones, "matrix")
         if not self._puppet:
-            return self._with_object(posed, matrices[self._own]), None, None
+            return self._with_object(posed, matrices[self._own]), None
         basis = pose_matrices(posed.pose.bones, "matrix_basis")[self._own]
+        above = np.concatenate([matrices, np.eye(4, dtype=np.float32)[None]])[self._above]
+        axes = above[:, :3, :3] @ self._axes
         if self._object:
-            basis = np.concatenate([self._object_matrix(posed)[None], basis])
+            carrier = self._object_matrix(posed)
+            basis = np.concatenate([carrier[None], basis])
+            axes = np.concatenate([np.eye(3)[None], carrier[:3, :3] @ axes])
         shown = self._with_object(posed, matrices[self._shown] @ self._from_shown)
-        return shown, self._with_object(posed, matrices[self._own]), basis
+        return shown, Seen(self._with_object(posed, matrices[self._own]), basis, axes)
 
     def _with_object(self, posed: Object, matrices: np.ndarray) -> np.ndarray:
         if not self._object:
@@ -265,21 +275,6 @@ class Camera:
         result[:3, :3] = self._turn @ np.array(quaternion.to_matrix())
         result[:3, 3] = self._turn @ np.array(location) / posed.matrix_basis.median_scale
         return result
-
-
-@contextmanager
-def at_frames(scene: Scene) -> Iterator[Callable[[float], None]]:
-    """Gives a function that shows a frame, and comes back to the current one at the end."""
-    frame, subframe = scene.frame_current, scene.frame_subframe
-
-    def show(time: float) -> None:
-        whole = math.floor(time + 1e-4)
-        scene.frame_set(whole, subframe=max(0.0, time - whole) if abs(time - whole) > 1e-4 else 0.0)
-
-    try:
-        yield show
-    finally:
-        scene.frame_set(frame, subframe=subframe)
 
 
 def resolve(clip: Clip) -> Object:

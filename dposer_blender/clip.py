@@ -11,24 +11,53 @@ import numpy as np
 
 from . import rotations
 
+_BLOCK = 64  # frames taken at once: what they need in passing stays in the processor's cache
+
+
+@dataclass
+class Seen:
+    """What Blender evaluates of J bones on T frames.
+
+    Attributes:
+        own: (T, J, 4, 4) float32 pose matrices.
+        basis: (T, J, 4, 4) float32 what their channels say, from NLA strips too.
+        axes: (T, J, 3, 3) float32 the directions that their location channels move them in, in armature space.
+    """
+
+    own: np.ndarray
+    basis: np.ndarray
+    axes: np.ndarray
+
+    @classmethod
+    def room(cls, frames: int, bones: int) -> Seen:
+        """Arrays yet to be filled."""
+        shapes = (frames, bones, 4, 4), (frames, bones, 4, 4), (frames, bones, 3, 3)
+        return cls(*(np.empty(shape, np.float32) for shape in shapes))
+
+    def at(self, rows: np.ndarray) -> Seen:
+        """Some of the frames."""
+        return Seen(self.own[rows], self.basis[rows], self.axes[rows])
+
+    def put(self, row: int, one: Seen) -> None:
+        """Fill in a frame, of arrays without T."""
+        self.own[row], self.basis[row], self.axes[row] = one.own, one.basis, one.axes
+
 
 @dataclass
 class Puppet:
-    """Bones of a rig that other bones, constraints or drivers move, as Blender evaluates them.
+    """Bones of a rig that other bones, constraints or drivers move.
 
     Attributes:
         turned: (J,) the bones that a change of the body may turn.
         shown: (J,) names of the bones that show where each bone's part of the body is: the bone itself, but for a
             control that only moves it while a switch says so, such as Rigify's FK controls.
-        own: (T, J, 4, 4) float32 pose matrices of the bones themselves.
-        basis: (T, J, 4, 4) float32 what their channels say, from NLA strips too.
+        seen: the bones themselves, on all frames.
         mapping: the engine's, as its request ``map`` gave it.
     """
 
     turned: np.ndarray
     shown: tuple[str, ...]
-    own: np.ndarray
-    basis: np.ndarray
+    seen: Seen
     mapping: Mapping[str, Any]
 
 
@@ -115,16 +144,18 @@ class Clip:
     def take_poses(self) -> None:
         """Derive the local transforms from the evaluated poses, and raw channels for bones without keys."""
         assert self.poses is not None
-        basis = np.linalg.solve(self._base(self.poses.astype(np.float64)), self.poses)
-        self.rotations = rotations.from_matrices(basis[..., :3, :3])
-        self.translations = basis[..., :3, 3]
+        for start in range(0, len(self), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            poses = self.poses[block].astype(np.float64)
+            basis = np.linalg.solve(self._base(poses), poses)
+            self.rotations[block] = rotations.from_matrices(basis[..., :3, :3])
+            self.translations[block] = basis[..., :3, 3]
         channels, places = self.rotations, self.translations
-        if self.puppet is not None:
-            own = self.puppet.basis.astype(np.float64)
-            channels, places = rotations.from_matrices(own[..., :3, :3]), own[..., :3, 3]
+        if self.puppet is None:
+            places[:, self.translations_locked] = 0.0
         else:
-            self.translations = np.where(self.translations_locked[:, None], 0.0, self.translations)
-            places = self.translations
+            own = self.puppet.seen.basis.astype(np.float64)
+            channels, places = rotations.from_matrices(own[..., :3, :3]), own[..., :3, 3]
         everywhere = np.ones((len(self), 1), bool)
         for j, mode in enumerate(self.modes):
             if self.names[j] == self.object_name:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from bpy.types import FCurve
 
 CONSTANT, LINEAR, BEZIER = 0, 1, 2  # Keyframe.interpolation
 GENERATED = 5  # Keyframe.type
-FREE, AUTO, AUTO_CLAMPED = 0, 1, 4  # Keyframe.handle_left_type, handle_right_type
+FREE, AUTO, ALIGNED, AUTO_CLAMPED = 0, 1, 3, 4  # Keyframe.handle_left_type, handle_right_type
 
 # Keys this near are one key, as in Blender itself.
 _SAME_FRAME = 0.01
@@ -32,6 +34,19 @@ _ATTRIBUTES: dict[str, tuple[type[np.generic], int, float]] = {
 }
 _POINTS = ("co", "handle_left", "handle_right")
 Keys = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Keys on some of the changed frames, joined by cubics.
+
+    Attributes:
+        keyed: (T,) bool, frames that get a key if they change.
+        slopes: (T,) rise of the value per frame at those keys; None leaves it to automatic handles.
+    """
+
+    keyed: np.ndarray
+    slopes: np.ndarray | None = None
 
 
 def is_active(curve: FCurve) -> bool:
@@ -88,17 +103,60 @@ def restore(curve: FCurve, keys: Keys) -> None:
     _set(curve, keys, saved(curve))
 
 
-def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> int:
+def keyed(curve: FCurve, frames: np.ndarray) -> np.ndarray:
+    """(T,) which of the consecutive whole frames have a key, or one between frames that is nearest to them."""
+    result = np.zeros(len(frames), bool)
+    index = np.round(_get(curve.keyframe_points, "co")[:, 0]).astype(int) - int(frames[0])
+    result[index[(index >= 0) & (index < len(frames))]] = True
+    return result
+
+
+def move(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> int:
+    """Give the keys on changed frames new values, handles along with them, and add none.
+
+    A key between two frames gets the value between theirs. What the curve does elsewhere between a key that
+    moves and one that does not follows from both.
+
+    Args:
+        curve: writable.
+        frames: (T,) consecutive whole frames.
+        old, new: (T,) values on them.
+        changed: (T,) where ``new`` counts.
+
+    Returns:
+        How many keys were set.
+    """
+    co = _get(curve.keyframe_points, "co")
+    firsts, lasts = _runs(frames, changed)
+    moved = np.flatnonzero(_within(co[:, 0], firsts, lasts)) if len(firsts) else np.zeros(0, int)
+    if len(moved):
+        values = np.interp(co[moved, 0], frames, np.where(changed, new, old))
+        _move(curve, co, moved, values, firsts, lasts)
+    return len(moved)
+
+
+def rewrite(
+    curve: FCurve,
+    frames: np.ndarray,
+    old: np.ndarray,
+    new: np.ndarray,
+    changed: np.ndarray,
+    sparse: Sparse | None = None,
+) -> int:
     """Give the curve new values on some frames, and the old ones on all others.
 
     Each changed frame gets a key, and so does each frame from there to the nearest keys around, as what lies
     between two keys depends on both. A key that is there keeps its type, its interpolation and its handles.
+    With ``sparse``, only its frames among the changed ones get a key; the others are left to Bezier segments
+    between those, and lose a key that they had. A key that is there then keeps its type alone where slopes are
+    given, and its type and handles where not.
 
     Args:
         curve: writable; it may have no keys yet.
         frames: (T,) consecutive whole frames.
         old, new: (T,) values on them; ``old`` as `sample` gives them.
         changed: (T,) where ``new`` counts.
+        sparse: which of the changed frames get a key; with slopes, the first and the last of each run do.
 
     Returns:
         How many keys were set, the new ones included.
@@ -108,7 +166,7 @@ def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray,
     firsts, lasts = _runs(frames, changed)
     co = _get(curve.keyframe_points, "co")
     first = _first_of_every(co[:, 0], frames, changed)
-    if first is not None:
+    if sparse is None and first is not None:
         _move(curve, co, first + np.flatnonzero(changed), new[changed], firsts, lasts)
         return int(changed.sum())
 
@@ -118,8 +176,11 @@ def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray,
     whole = np.round(times)
     replaced = inside & (np.abs(times - whole) <= _SAME_FRAME)
     replaced[1:] &= ~(replaced[:-1] & (whole[1:] == whole[:-1]))
+    wants = frames[changed if sparse is None else changed & sparse.keyed]
+    if sparse is not None:
+        replaced &= np.isin(whole, wants)
     held = _frames_to_hold(times[~inside], firsts, lasts, int(frames[0]), int(frames[-1]))
-    added = np.setdiff1d(np.union1d(held, frames[changed]), whole[replaced]).astype(int)
+    added = np.setdiff1d(np.union1d(held, wants), whole[replaced]).astype(int)
 
     wanted = np.where(changed, new, old)
     targets = _values(curve, whole[replaced].astype(int), frames, wanted)
@@ -133,13 +194,18 @@ def rewrite(curve: FCurve, frames: np.ndarray, old: np.ndarray, new: np.ndarray,
     kept = ~inside | replaced
     merged = {name: np.concatenate([keys[name][kept], fresh[name]]) for name in _ATTRIBUTES}
     order = np.argsort(merged["co"][:, 0], kind="stable")
-    _set(curve, {name: array[order] for name, array in merged.items()}, read)
+    merged = {name: array[order] for name, array in merged.items()}
+    if sparse is not None:
+        _join(merged, frames, changed, sparse)
+    _set(curve, merged, read)
     return int(replaced.sum()) + len(added)
 
 
 def _first_of_every(times: np.ndarray, frames: np.ndarray, changed: np.ndarray) -> int | None:
-    """Position of the key on the first frame, where each frame has one, nothing lies between, and none is missing
-    next to a changed frame at either end; else None."""
+    """Position of the key on the first frame, where new values are all that changed frames need; else None.
+
+    So it is where every frame has a key and nothing lies between, nor is one missing beyond a changed end.
+    """
     first = int(np.searchsorted(times, frames[0] - _SAME_FRAME))
     after = first + len(frames)
     if after > len(times) or not np.array_equal(times[first:after], frames):
@@ -188,6 +254,28 @@ def _set(curve: FCurve, keys: Keys, present: Keys) -> None:
         if not np.array_equal(values, np.broadcast_to(present[name], values.shape)):
             points.foreach_set(name, np.ascontiguousarray(values).ravel())
     curve.update()
+
+
+def _join(keys: Keys, frames: np.ndarray, changed: np.ndarray, sparse: Sparse) -> None:
+    """Make Bezier segments between the keys on ``sparse`` frames; in place."""
+    times = keys["co"][:, 0]
+    index = np.round(times).astype(int) - int(frames[0])
+    known = (index >= 0) & (index < len(frames)) & (np.abs(times - np.round(times)) <= _SAME_FRAME)
+    at = np.flatnonzero(known)
+    at = at[(changed & sparse.keyed)[index[at]]]
+    inner = np.append(changed[1:], False)[index[at]]  # what follows a run is as it was
+    keys["interpolation"][at[inner]] = BEZIER
+    if sparse.slopes is None:
+        return
+    keys["handle_left_type"][at] = keys["handle_right_type"][at] = ALIGNED
+    gaps = np.diff(times.astype(np.float64)) if len(times) > 1 else np.ones(1)
+    slopes = sparse.slopes[index[at]]
+    for name, third in (
+        ("handle_left", -gaps[np.maximum(at - 1, 0)] / 3),
+        ("handle_right", gaps[np.minimum(at, len(gaps) - 1)] / 3),
+    ):
+        keys[name][at, 0] = times[at] + third
+        keys[name][at, 1] = keys["co"][at, 1] + slopes * third
 
 
 def _runs(frames: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

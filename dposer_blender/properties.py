@@ -41,6 +41,11 @@ TARGETS = (
     ("OVERWRITE", "Overwrite", "The action itself; undo brings the original back"),
     ("NLA", "NLA Layer", "A track of its own above the original: mute it to compare, set its influence to blend"),
 )
+KEYS = (
+    ("EVERY", "Every Frame", "A key on every changed frame"),
+    ("ORIGINAL", "Original", "Keys only where the original had keys: they move, and what lies between follows"),
+    ("REDUCED", "Reduced", "As few keys as keep every joint within the tolerance of the full result"),
+)
 RANGES = (
     ("ACTION", "Action", "Every frame of the action"),
     ("SCENE", "Scene", "The part of the action inside the scene's frame range"),
@@ -77,6 +82,21 @@ def clean_properties(**options: Any) -> dict[str, Any]:
         ),
         "target": EnumProperty(
             name="Result", description="Where the result goes", items=TARGETS, default="NEW", **options
+        ),
+        "keys": EnumProperty(
+            name="Keys", description="Which frames get a key", items=KEYS, default="EVERY", **options
+        ),
+        "tolerance": FloatProperty(
+            name="Tolerance",
+            description="How far a joint may be from where a key on every frame would have it, in millimetres",
+            min=0.01,
+            soft_min=0.1,
+            soft_max=20.0,
+            max=1000.0,
+            default=1.0,
+            precision=1,
+            step=10,
+            **options,
         ),
         "selected_only": BoolProperty(
             name="Selected Bones Only",

@@ -9,6 +9,7 @@ from bpy.types import Constraint, NlaStrip, Object, PoseBone
 
 # These shape what a bone's own keys say; the others replace it.
 _LIMITS = {"LIMIT_ROTATION", "LIMIT_LOCATION", "LIMIT_SCALE", "LIMIT_DISTANCE", "MAINTAIN_VOLUME", "FLOOR"}
+_SCALE = 1e-4  # what files make of a scale of one differs by less
 _OBJECT_CHANNELS = ("location", "rotation_quaternion", "rotation_axis_angle", "rotation_euler")
 _POSE_CHANNELS = (*_OBJECT_CHANNELS, "scale")
 
@@ -68,12 +69,8 @@ def constrained_bones(ob: Object) -> set[str]:
 def inherits_by_default(bone: PoseBone) -> bool:
     """Whether a bone follows its parent in location, rotation and scale, as new bones do."""
     rest = bone.bone
-    return rest.parent is None or (
-        rest.use_inherit_rotation
-        and rest.inherit_scale == "FULL"
-        and rest.use_local_location
-        and not rest.use_relative_parent
-    )
+    follows = rest.use_inherit_rotation and rest.inherit_scale == "FULL" and not rest.use_relative_parent
+    return rest.use_local_location and (rest.parent is None or follows)
 
 
 def speaks_for_itself(ob: Object) -> bool:
@@ -82,7 +79,7 @@ def speaks_for_itself(ob: Object) -> bool:
         strips(ob)
         or driven_paths(ob)
         or any(
-            any(_active(bone)) or not inherits_by_default(bone) or tuple(bone.scale) != (1.0, 1.0, 1.0)
+            any(_active(bone)) or not inherits_by_default(bone) or max(abs(s - 1.0) for s in bone.scale) > _SCALE
             for bone in ob.pose.bones
         )
     )

@@ -110,16 +110,23 @@ def to_matrices(quaternions: np.ndarray) -> np.ndarray:
     )
 
 
-def _normalise(values: np.ndarray, default: tuple[float, ...]) -> np.ndarray:
-    length = np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.where(length > _EPSILON, values / np.maximum(length, _EPSILON), default)
-
-
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The Hamilton product: ``b`` first, then ``a``."""
+    """The Hamilton product (..., 4): ``b`` first, then ``a``."""
     scalar = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(axis=-1, keepdims=True)
     vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + _cross(a[..., 1:], b[..., 1:])
     return np.concatenate([scalar, vector], axis=-1)
+
+
+def rotate(quaternions: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) turned by unit quaternions (..., 4)."""
+    axis = quaternions[..., 1:]
+    twice = 2 * _cross(axis, vectors)
+    return vectors + quaternions[..., :1] * twice + _cross(axis, twice)
+
+
+def _normalise(values: np.ndarray, default: tuple[float, ...]) -> np.ndarray:
+    length = np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.where(length > _EPSILON, values / np.maximum(length, _EPSILON), default)
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -15,9 +15,10 @@ import numpy as np
 from bpy.types import Object
 
 from . import rotations
-from .clip import Clip
+from .clip import Clip, Seen
 
 REACHED = 2e-4  # radians; what single precision leaves of a rotation down a chain of bones
+REACHED_PLACE = 2e-5  # metres, alike
 PASSES = 6  # corrections of a puppet before it is left as it is
 
 
@@ -76,7 +77,7 @@ class Settling:
                 for name in clip.names
             ]
         )
-        basis = self._puppet.basis.astype(np.float64)
+        basis = self._puppet.seen.basis.astype(np.float64)
         self.change = Change(
             rotations.from_matrices(basis[..., :3, :3]),
             basis[..., :3, 3].copy(),
@@ -84,39 +85,43 @@ class Settling:
             np.zeros_like(wish.moved),
         )
         must = wish.turned[self.rows] | thrown[self.rows]
-        self._solve(self._puppet.own[self.rows], self._puppet.basis[self.rows], self._touched, must)
+        self._solve(clip.puppet.seen.at(self.rows), self._touched, must)
 
-    def correct(self, poses: np.ndarray, own: np.ndarray, basis: np.ndarray) -> bool:
+    def correct(self, poses: np.ndarray, seen: Seen) -> bool:
         """Put right the channels of bones that are off.
 
         Args:
-            poses, own, basis: (R, J, 4, 4) of the rows, as Blender shows them.
+            poses: (R, J, 4, 4) of the rows, as Blender shows them.
+            seen: of the same frames.
 
         Returns:
             Whether none was off.
         """
-        error = _angles(self._wanted, poses) * (self._touched & self._free & self._unlimited)
+        judged = self._touched & self._free & self._unlimited
+        error = _angles(self._wanted, poses) * judged
         self.missed = float(error.max(initial=0.0))
-        off = error > REACHED
+        gap = np.linalg.norm((self._wanted - seen.own)[..., :3, 3], axis=-1) * self._clip.scale
+        off = (error > REACHED) | ((gap > REACHED_PLACE) & judged & self._wish.moved[self.rows])
         if not off.any():
             return True
         below = off.copy()
         for j, parent in enumerate(self._clip.parents):
             if parent >= 0:
                 below[:, j] |= below[:, parent]
-        self._solve(own, basis, below & self._touched & self._unlimited, off)
+        self._solve(seen, below & self._touched & self._unlimited, off)
         return False
 
-    def _solve(self, own: np.ndarray, basis: np.ndarray, asked: np.ndarray, must: np.ndarray) -> None:
+    def _solve(self, seen: Seen, asked: np.ndarray, must: np.ndarray) -> None:
         """Find the channels of the bones asked for (R, J); those that need no change get none unless they must."""
-        own, basis = own.astype(np.float64), basis.astype(np.float64)
+        own, basis, axes = (array.astype(np.float64) for array in (seen.own, seen.basis, seen.axes))
         change, rows = self.change, self.rows
         for j in np.flatnonzero(asked.any(axis=0) & self._free).tolist():
             parent = self._clip.parents[j]
             at = np.flatnonzero(asked[:, j])
-            base = own[at, j] @ np.linalg.inv(basis[at, j])
+            above = np.tile(np.eye(4), (len(at), 1, 1))
             if parent >= 0:
-                base = self._wanted[at, parent] @ np.linalg.inv(own[at, parent]) @ base
+                above = self._wanted[at, parent] @ np.linalg.inv(own[at, parent])
+            base = above @ own[at, j] @ np.linalg.inv(basis[at, j])
             needed = np.linalg.solve(base, self._wanted[at, j])
             turns = rotations.from_matrices(needed[:, :3, :3])
             before = change.rotations[rows[at], j]
@@ -125,14 +130,18 @@ class Settling:
             change.rotations[rows[at[news]], j] = turns[news]
             change.turned[rows[at[news]], j] = True
             moved = self._wish.moved[rows[at], j]
-            change.translations[rows[at[moved]], j] = needed[moved, :3, 3]
+            carried = above @ own[at, j]
+            places = np.linalg.solve(
+                above[:, :3, :3] @ axes[at, j], (self._wanted[at, j] - carried)[:, :3, 3, None]
+            )[..., 0]
+            change.translations[rows[at[moved]], j] = (basis[at, j, :3, 3] + places)[moved]
             change.moved[rows[at[moved]], j] = True
 
     def _switched(self, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where bones do not move what they stand for (T, J), and where they shall from now on."""
         clip, mapping = self._clip, self._puppet.mapping
         assert clip.poses is not None
-        idle = _angles(clip.poses, self._puppet.own) > REACHED
+        idle = _angles(clip.poses, self._puppet.seen.own) > REACHED
         thrown = np.zeros_like(idle)
         self.switches: list[dict[str, Any]] = []
         for switch in mapping["switches"]:

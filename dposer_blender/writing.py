@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,9 @@ import numpy as np
 from bpy.types import Action, AnimData, Context, FCurve, Object
 from mathutils import Matrix
 
-from . import armature, compat, curves, rig, rotations
+from . import armature, compat, curves, keying, rig, rotations, stage
 from .armature import ArmatureError, Camera
-from .clip import Clip
+from .clip import Clip, Seen
 from .settling import PASSES, Change, Settling
 
 TARGETS = ("NEW", "OVERWRITE", "NLA")
@@ -35,9 +35,20 @@ class Settings:
 
     Attributes:
         target: "NEW" action or slot, "OVERWRITE" the action, or "NLA" layer above it.
+        keys: which frames get a key, of `keying.MODES`.
+        tolerance: in millimetres, how far joints may be from a key on every frame, for `keying.REDUCED`.
+
+    Raises:
+        ArmatureError: the tolerance is not above zero.
     """
 
     target: str = "NEW"
+    keys: str = keying.EVERY
+    tolerance: float = keying.TOLERANCE
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise ArmatureError("The tolerance must be above zero: give it in millimetres.")
 
 
 @dataclass(frozen=True)
@@ -65,11 +76,25 @@ def write(
     new_translations: np.ndarray,
     rotations_changed: np.ndarray,
     translations_changed: np.ndarray,
-    settings: Settings | None = None,
+    keys: str = keying.EVERY,
+    tolerance: float = keying.TOLERANCE,
+    target: str = TARGETS[0],
 ) -> Written | None:
-    """Give the armature a changed clip, all at once; see `Writing` for the parameters and errors."""
+    """Give the armature a changed clip, all at once.
+
+    Args:
+        clip: complete, as `armature.read` and `armature.evaluate` made it.
+        new_rotations, new_translations, rotations_changed, translations_changed: see `Change`.
+        keys, tolerance, target: see `Settings`.
+
+    Returns:
+        What was written; None, and nothing is done, where no bone that may be written changes.
+
+    Raises:
+        ArmatureError: as `Writing.advance` and `Settings`.
+    """
     change = Change(new_rotations, new_translations, rotations_changed, translations_changed)
-    writing = Writing(clip, change, settings or Settings())
+    writing = Writing(clip, change, Settings(target, keys, tolerance))
     while not writing.advance(bpy.context, 10.0):
         pass
     return writing.written
@@ -133,7 +158,10 @@ class Writing:
                 switched = result.throw(settling.switches)
                 yield from self._settle(result, settling)
                 change, missed = settling.change, settling.missed
-            keys = result.put(change)
+                if self._settings.keys != keying.EVERY:
+                    result.start_again()
+                    result.throw(settling.switches)
+            keys = result.put(change, self._settings)
             name = result.finish(change)
         except BaseException:
             result.take_back()
@@ -146,19 +174,21 @@ class Writing:
         clip, rows = self._clip, settling.rows
         for number in range(PASSES):
             result.put(settling.change)
-            seen = [np.empty((len(rows), len(clip.names), 4, 4), np.float32) for _ in range(3)]
+            poses = np.empty((len(rows), len(clip.names), 4, 4), np.float32)
+            seen = Seen.room(len(rows), len(clip.names))
             done = 0
             while done < len(rows):
-                camera = Camera(armature.resolve(result.clip), clip)
-                with armature.at_frames(self._context.scene) as show:
+                ob = armature.resolve(result.clip)
+                camera = Camera(ob, clip)
+                with stage.evaluation(ob, self._context) as evaluated:
                     while done < len(rows) and time.monotonic() < self._deadline:
-                        show(clip.scene_frames[rows[done]])
-                        for array, matrices in zip(seen, camera.take(self._context), strict=True):
-                            array[done] = matrices
+                        poses[done], bones = camera.take(evaluated(clip.scene_frames[rows[done]]))
+                        assert bones is not None  # of a puppet
+                        seen.put(done, bones)
                         done += 1
                 self.fraction = 1.0 - 0.5**number * (1.0 - 0.5 * done / len(rows))
                 yield
-            if settling.correct(*seen):
+            if settling.correct(poses, seen):
                 return
 
 
@@ -192,9 +222,10 @@ class _Result:
             raise
         self.clip = replace(clip, action=action.name, action_uid=action.session_uid, slot=slot)
 
-    def put(self, change: Change) -> int:
-        """Set the keys of changed channels; may be called again. Counts the keys."""
+    def put(self, change: Change, settings: Settings | None = None) -> int:
+        """Set the keys of changed channels, on every frame if not told else; may be called again. Counts the keys."""
         clip, keys, ob = self.clip, 0, armature.resolve(self.clip)
+        rewrite = self._rewrite(ob, change, settings or Settings())
         for mode in set(clip.modes):
             alike = [j for j, other in enumerate(clip.modes) if other == mode]
             channel, count = rotations.channels(mode)
@@ -202,13 +233,39 @@ class _Result:
                 bones = np.array(alike[start : start + _BLOCK])
                 raw, changed = clip.raw_rotations[:, bones, :count], change.turned[:, bones]
                 values = rotations.to_channels(change.rotations[:, bones], mode, raw, changed)
-                keys += self._put_channel(ob, bones, channel, raw, values, changed)
+                keys += self._put_channel(ob, bones, channel, raw, values, changed, rewrite)
         everything = np.arange(len(clip.names))
         values = np.where(change.moved[..., None], change.translations, clip.raw_locations)
-        return keys + self._put_channel(ob, everything, "location", clip.raw_locations, values, change.moved)
+        return keys + self._put_channel(
+            ob, everything, "location", clip.raw_locations, values, change.moved, rewrite
+        )
+
+    def _rewrite(self, ob: Object, change: Change, settings: Settings) -> keying.Rewrite:
+        every = keying.every(self.clip)
+        if settings.keys == keying.EVERY:
+            return every
+        if settings.keys == keying.ORIGINAL:
+            return keying.original(self.clip, _present(ob, self.clip, change))
+        few = keying.reduced(
+            self.clip, change.rotations, change.translations, change.turned, change.moved, settings.tolerance
+        )
+
+        def rewrite(curve: FCurve, bone: int, *rest: Any) -> int:
+            # The object's location is in other units than those of its bones.
+            chosen = every if self.clip.names[bone] == self.clip.object_name else few
+            return chosen(curve, bone, *rest)
+
+        return rewrite
 
     def _put_channel(
-        self, ob: Object, bones: np.ndarray, channel: str, old: np.ndarray, new: np.ndarray, changed: np.ndarray
+        self,
+        ob: Object,
+        bones: np.ndarray,
+        channel: str,
+        old: np.ndarray,
+        new: np.ndarray,
+        changed: np.ndarray,
+        rewrite: keying.Rewrite,
     ) -> int:
         """Write a property of B bones, (T, B, C) and changed (T, B); counts the keys."""
         clip, animation = self.clip, ob.animation_data
@@ -219,7 +276,7 @@ class _Result:
             path = rig.path(armature.owner(ob, clip, name), channel)
             for i in range(new.shape[-1]):
                 curve = self._curve(animation, found.get((path, i)), path, i, name)
-                keys += curves.rewrite(curve, clip.frames, old[:, b, i], new[:, b, i], changed[:, b])
+                keys += rewrite(curve, int(bones[b]), channel, i, old[:, b, i], new[:, b, i], changed[:, b])
         return keys
 
     def _curve(
@@ -264,6 +321,14 @@ class _Result:
         action.use_fake_user = True  # a result that is compared and put aside for a while is not lost on saving
         ob.update_tag(refresh={"OBJECT", "DATA", "TIME"})
         return str(action.name)
+
+    def start_again(self) -> None:
+        """Throw away what was put."""
+        ob = armature.resolve(self.clip)
+        self.take_back()
+        self._saved, self._properties, self.clip = {}, [], self._read
+        if self._settings.target != "OVERWRITE":
+            self._begin(ob)
 
     def take_back(self) -> None:
         """Leave the armature as it was, as far as it is still there."""
@@ -318,6 +383,19 @@ def check_unedited(ob: Object, clip: Clip) -> None:
         )
 
 
+def _present(ob: Object, clip: Clip, change: Change) -> Iterator[tuple[int, str, FCurve]]:
+    """Bone, property and curve of every channel that has one and is about to change."""
+    found = armature.motion_curves(ob.animation_data)
+    for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
+        bone = armature.owner(ob, clip, name)
+        rotation, count = rotations.channels(mode)
+        for channel, size, changed in ((rotation, count, change.turned[:, j]), ("location", 3, change.moved[:, j])):
+            path = rig.path(bone, channel)
+            for i in range(size) if changed.any() else ():
+                if (path, i) in found:
+                    yield j, channel, found[path, i]
+
+
 def _local(ob: Object, clip: Clip, change: Change) -> Change:
     """The channel values of a clip that is no puppet, where it changes."""
     turns = np.where(change.turned[..., None], change.rotations, clip.rotations)
@@ -340,15 +418,18 @@ def _undo_inheritance(
     poses = clip.posed(new_rotations, new_translations)
     for j in unusual:
         bone, parent = ob.data.bones[clip.names[j]], int(clip.parents[j])
-        above = ob.data.bones[clip.names[parent]].matrix_local
+        within = bone.parent is not None
         for t in np.flatnonzero(changed[:, j]).tolist():
-            channels = bone.convert_local_to_pose(
-                Matrix(poses[t, j]),
-                bone.matrix_local,
-                parent_matrix=Matrix(poses[t, parent]),
-                parent_matrix_local=above,
-                invert=True,
-            )
+            pose = poses[t, j]
+            if parent >= 0 and not within:
+                pose = np.linalg.inv(poses[t, parent]) @ pose  # of the object, which carries the root
+            above = {}
+            if within:
+                above = {
+                    "parent_matrix": Matrix(poses[t, parent]),
+                    "parent_matrix_local": bone.parent.matrix_local,
+                }
+            channels = bone.convert_local_to_pose(Matrix(pose), bone.matrix_local, **above, invert=True)
             location, quaternion, _ = channels.decompose()
             new_rotations[t, j], new_translations[t, j] = quaternion, location
 

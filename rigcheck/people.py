@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.motion.joints import JOINTS
 from engine.motion.skeleton import Skeleton
+from engine.motion.tpose import LIMBS
 from rigcheck.conventions import CONVENTIONS, Names
 from rigcheck.turns import about
 
@@ -138,7 +139,10 @@ def person(name: str, names: Names) -> Person:
         found["neck"] = (names.neck[0],) if halved else tuple(names.neck)
     for side, words in SIDES.items():
         for joints, groups in ((LEG, names.leg), (ARM, names.arm)):
-            found |= {f"{side}_{j}": (g[0].format(**words),) for j, g in zip(joints, groups, strict=True) if g}
+            for j, group in zip(joints, groups, strict=True):
+                in_line = group[:1] + group[1:][-1:] if f"{side}_{j}" in LIMBS else group[:1]
+                if group:
+                    found[f"{side}_{j}"] = tuple(bone.format(**words) for bone in in_line)
     return Person(name, skeleton_of(bones, names.axes, ends), {j: found[j] for j in JOINTS if j in found})
 
 

@@ -182,7 +182,7 @@ class DPOSER_OT_clean_motion(JobOperator, Operator):
             "seed": self.seed,
             "device": preferences.of(context)[1],
         }
-        result = writing.Settings(self.target)
+        result = writing.Settings(self.target, self.keys, self.tolerance)
         return CleanTask(ob, context, (first, last), whole, settings, result, self.selected_only)
 
     def failed(self, error: EngineError) -> None:

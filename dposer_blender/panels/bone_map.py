@@ -115,7 +115,7 @@ def _status(
 
 
 def _reasons(layout: UILayout, context: Context, ob: Object, found: Found) -> None:
-    """Folded away: what was found, why, and which settings of a control rig are not yet what they must be."""
+    """Folded away: what was found, why, and which switches of a control rig will be thrown."""
     unset = [
         f"{bone}: {name} = {value:g}"
         for bone, name, value in found.switches
@@ -130,7 +130,7 @@ def _reasons(layout: UILayout, context: Context, ob: Object, found: Found) -> No
     if len(found.reasons) > _REASONS:
         body.label(text=f"and {len(found.reasons) - _REASONS} more", icon="BLANK1")
     if unset:
-        wrap(body, context, "The rig follows the mapped bones at these settings:", "INFO")
+        wrap(body, context, "Switched in the result, where the limb changes:", "INFO")
         column = body.column(align=True)
         column.scale_y = 0.8
         for setting in unset:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bpy.types import Context, Object, Panel, UILayout
 
-from .. import armature, jobs, outcomes, session
+from .. import armature, jobs, outcomes, rig, session
 from .layout import Sidebar, pair, wrap
 
 
@@ -20,7 +20,7 @@ class DPOSER_PT_main(Sidebar, Panel):
     def draw(self, context: Context) -> None:
         layout = self.layout
         ob = armature.find(context)
-        refusal = armature.refusal(ob)
+        refusal = armature.refusal(ob) or armature.refusal_to_write(ob, context.scene.dposer.target)
         outcome = outcomes.recall(ob.session_uid) if ob is not None else None
         if refusal:
             wrap(layout, context, refusal, "INFO")
@@ -62,7 +62,12 @@ class DPOSER_PT_options(Sidebar, Panel):
         column.prop(settings, "method")
         column.prop(settings, "feet")
         column.prop(settings, "frames")
+        column.separator(factor=0.5)
         column.prop(settings, "target")
+        column.prop(settings, "keys")
+        row = column.row()
+        row.active = settings.keys == "REDUCED"
+        row.prop(settings, "tolerance", text="Tolerance (mm)")
         column.separator(factor=0.5)
         column.prop(settings, "selected_only")
         column.prop(settings, "seed")
@@ -101,11 +106,16 @@ def _subject(layout: UILayout, ob: Object, outcome: outcomes.Outcome | None) -> 
     """What would be cleaned."""
     mapped = outcome.mapped if outcome is not None else 0
     action = ob.animation_data.action
-    first, last = action.frame_range
+    if action is not None:
+        moved, symbol, (first, last) = action.name, "ACTION", action.frame_range
+    else:
+        strips = rig.strips(ob)
+        moved, symbol = f"{len(strips)} NLA strip{'s' if len(strips) > 1 else ''}", "NLA"
+        first, last = min(s.frame_start for s in strips), max(s.frame_end for s in strips)
     column = layout.column(align=True)
     for name, icon, detail in (
         (ob.name, "ARMATURE_DATA", f"{mapped} of 22 joints" if mapped else f"{len(ob.data.bones)} bones"),
-        (action.name, "ACTION", f"{first:.0f}\N{EN DASH}{last:.0f}"),
+        (moved, symbol, f"{first:.0f}\N{EN DASH}{last:.0f}"),
     ):
         row = column.row()
         row.label(text=name, icon=icon)

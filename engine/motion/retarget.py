@@ -25,6 +25,7 @@ from engine.motion.motion import BodyMotion, Motion
 from engine.motion.rigs import RigMap, Source
 from engine.motion.skeleton import Skeleton
 from engine.motion.tpose import LIMBS, OFFSETS
+from engine.motion.twist_bones import bending_share, follow, followers, limb_axis
 
 CHUNK = 4096  # frames at a time, so that memory does not grow with the clip
 COLLAR_SHARE = 0.25  # of the arm's swing, for rigs whose collars do not move, as in the training data
@@ -78,8 +79,9 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
     """Apply an edit of the body to the rig it came from.
 
     A bone turns only at frames where `before` and `after` differ in a joint between its own and that of the mapped
-    bone it follows. Each joint with a bone of its own reaches its global rotation in `after`; changes of joints
-    without one (`RigMap.bones`, collars that are not animated) add to the next joint below.
+    bone it follows; twist bones keep their share of what their limb twists. Each joint with a bone of its own reaches
+    its global rotation in `after`; changes of joints without one (`RigMap.bones`, collars that are not animated) add
+    to the next joint below.
 
     Args:
         motion: the rig's motion from which `before` was made.
@@ -109,7 +111,7 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
         old, _ = rig.globals(motion.rotations[rows], motion.translations[rows])
         change = rig.bone_globals(after.poses[rows]) @ np.swapaxes(rig.bone_globals(before.poses[rows]), -1, -2)
         change = rig.axes.T @ change @ rig.axes  # in the rig's axes
-        for name, turn in rig.bone_turns(change).items():
+        for name, turn in rig.bone_turns(change, old).items():
             bone = motion.skeleton.index(name)
             at = np.flatnonzero(rotations_changed[rows, bone])
             frame = old[at, rig.column(name)]
@@ -118,6 +120,10 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
         at = np.flatnonzero(moved[rows])
         shift = (after.transl[rows[at]] - before.transl[rows[at]]) @ rig.axes / motion.skeleton.scale
         translations[rows[at], carrier] += rig.into_basis(carrier, old[at], shift)
+    for bone, twist in follow(motion.rotations, rotations, followers(motion, rig_map)).items():
+        at = np.flatnonzero(turned.any(axis=-1) & (twist[:, 0] < 1.0))
+        rotations[at, bone] = _compose(rotations[at, bone], twist[at])
+        rotations_changed[at, bone] = True
     edited = Motion(motion.skeleton, rotations, translations, motion.fps)
     return RigEdit(edited, rotations_changed, translations_changed)
 
@@ -154,6 +160,12 @@ class Alignment:
             if source.own and joint not in self._derived
         }
         self.bones = dict(sorted(self.bones.items(), key=lambda entry: self.column(entry[1][0])))
+        self._bending = {
+            joint: (axis, bending_share(motion, rig_map, joint, rig_map.sources[joint]))
+            for joint in self.bones
+            if rig_map.sources[joint].twists
+            and (axis := limb_axis(motion, rig_map, joint, self.bones[joint][0])) is not None
+        }
         self.absent = [j for j, name in enumerate(JOINTS) if name not in rig_map.sources and name not in self._derived]
         self._walk_tree()
         self._set_reference(motion)
@@ -212,23 +224,43 @@ class Alignment:
             turns[:, joint] = turns[:, joint] @ _power(rest, -share / (1.0 - share))
         return turns
 
-    def bone_turns(self, change: np.ndarray) -> dict[str, np.ndarray]:
-        """Bone -> what it turns by (T, 3, 3), in the rig's axes, so that each joint changes globally by (T, 22, 3, 3).
+    def bone_turns(self, change: np.ndarray, old: np.ndarray) -> dict[str, np.ndarray]:
+        """What bones turn by, so that each joint changes globally as asked.
 
-        Bones of one joint take equal parts, and each bone makes up for what the one that it follows has turned.
+        Bones of one joint take equal parts, or the first the bend and the last the twist, and each makes up for what
+        the bone that it follows has turned.
+
+        Args:
+            change: (T, 22, 3, 3), in the rig's axes.
+            old: (T, N, 3, 3), rotations of `globals` before the edit.
+
+        Returns:
+            Bone -> (T, 3, 3), in the rig's axes.
         """
         turns: dict[str, np.ndarray] = {}
         reached: dict[str, np.ndarray] = {}
         for joint, bones in self.bones.items():
             wanted, above = change[:, JOINTS.index(joint)], self.above[joint]
             own = wanted if above is None else np.swapaxes(reached[above], -1, -2) @ wanted
-            part = own if len(bones) == 1 else _power(own, 1.0 / len(bones))
-            so_far = part if above is None else reached[above] @ part
-            for bone in bones:
-                turns[bone], reached[bone] = part, so_far
+            so_far = np.broadcast_to(np.eye(3), own.shape) if above is None else reached[above]
+            for bone, part in zip(bones, self._parts(joint, own, old), strict=True):
                 so_far = so_far @ part
+                turns[bone], reached[bone] = part, so_far
             reached[bones[-1]] = wanted
         return turns
+
+    def _parts(self, joint: str, own: np.ndarray, old: np.ndarray) -> list[np.ndarray]:
+        """A joint's turn (T, 3, 3) as the product of its bones'."""
+        bones = self.bones[joint]
+        if joint not in self._bending:
+            return [own if len(bones) == 1 else _power(own, 1.0 / len(bones))] * len(bones)
+        axis, share = self._bending[joint]
+        along = old[:, self.column(bones[0])] @ axis
+        quats = Rotation.from_matrix(own).as_quat()
+        angle = 2.0 * np.arctan2(np.einsum("ta,ta->t", quats[:, :3], along), quats[:, 3])
+        angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
+        twist = Rotation.from_rotvec((1.0 - share) * angle[:, None] * along).as_matrix()
+        return [own @ np.swapaxes(twist, -1, -2), twist]
 
     def offsets(self) -> np.ndarray:
         """(22, 3) rest offsets in metres, so that the body's joints are the rig's where those move rigidly."""

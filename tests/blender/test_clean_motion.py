@@ -353,3 +353,32 @@ def test_check_and_restart(session: Any) -> None:
     assert bpy.ops.dposer.restart_engine() == {"FINISHED"}
     assert bpy.ops.dposer.check_engine() == {"FINISHED"}
     assert session.running().info["pid"] != pid
+
+
+@pytest.mark.parametrize(("target", "keys"), [("OVERWRITE", "ORIGINAL"), ("NLA", "REDUCED"), ("NEW", "REDUCED")])
+def test_where_the_result_goes_and_how_many_keys_it_has(rigs: Any, target: str, keys: str) -> None:
+    ob = rigs.smpl()
+    action = rigs.animate(ob)
+    before = {path: len(points) for path, points in rigs.keys(ob).items()}
+    options = {"method": "gaussian", "target": target, "keys": keys, "tolerance": 5.0}
+    assert bpy.ops.dposer.clean_motion(**options) == {"FINISHED"}
+    animation = ob.animation_data
+    if target == "NLA":
+        assert animation.action is None and [t.strips[0].name for t in animation.nla_tracks] == ["walk", "walk_clean"]
+        assert animation.nla_tracks[0].strips[0].action == action
+        return
+    assert (animation.action == action) == (target == "OVERWRITE")
+    after = {path: len(points) for path, points in rigs.keys(ob).items()}
+    assert before.keys() == after.keys()
+    if keys == "ORIGINAL":
+        assert before == after
+    else:
+        assert sum(after.values()) < 0.8 * sum(before.values())
+
+
+def test_the_panels_settings_are_the_defaults(rigs: Any) -> None:
+    ob = rigs.smpl()
+    rigs.animate(ob)
+    bpy.context.scene.dposer.target = "OVERWRITE"
+    assert bpy.ops.dposer.clean_motion(method="median") == {"FINISHED"}
+    assert len(bpy.data.actions) == 1

@@ -53,7 +53,7 @@ def nowhere(clip: Any) -> np.ndarray:
 def write(writing: Any, clip: Any, target: str, rotations: np.ndarray | None = None) -> Any:
     rotations = turned(clip) if rotations is None else rotations
     return writing.write(
-        clip, rotations, clip.translations, everywhere(clip), nowhere(clip), writing.Settings(target)
+        clip, rotations, clip.translations, everywhere(clip), nowhere(clip), target=target
     )
 
 
@@ -140,7 +140,7 @@ def test_an_nla_layer_above_the_original(armature: Any, writing: Any, rigs: Any,
     clip = read(armature, ob)
     changed = everywhere(clip)
     changed[:, clip.names.index("left_hip")] = False
-    writing.write(clip, turned(clip), clip.translations, changed, nowhere(clip), writing.Settings("NLA"))
+    writing.write(clip, turned(clip), clip.translations, changed, nowhere(clip), target="NLA")
     animation = ob.animation_data
     assert animation.action is None and len(animation.nla_tracks) == 2
     below, above = (track.strips[0] for track in animation.nla_tracks)

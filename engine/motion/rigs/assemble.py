@@ -9,6 +9,7 @@ from itertools import pairwise
 from engine.motion.joints import JOINTS, SPINE
 from engine.motion.rigs.rig_map import Source
 from engine.motion.skeleton import Skeleton
+from engine.motion.tpose import LIMBS
 
 TWIST = {"left_elbow": ("left_wrist", 0.5), "right_elbow": ("right_wrist", 0.5)}
 """Half of the hand's twist is the forearm's, as in the training data."""
@@ -67,7 +68,7 @@ def assemble(skeleton: Skeleton, bones: Mapping[str, str]) -> dict[str, Source]:
             # A limb in two bones bends at the first and ends, twisted, with the second.
             parts = between(skeleton, bones[joint], bones[child])
             if parts:
-                sources[joint] = Source((bones[joint], parts[-1]), 1.0)
+                sources[joint] = Source((bones[joint], parts[-1]), 1.0, twists=joint in LIMBS)
     return {joint: sources[joint] for joint in JOINTS if joint in sources}
 
 

@@ -111,8 +111,12 @@ def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Sk
         raise MappingError(f"The bone map names bones that the rig does not have: {', '.join(absent)}.")
     if rig_map is None:
         rig_map = RigMap("custom", "the given bone map", {})
-    given = {joint: Source((bone,)) for joint, bone in bone_map.items() if bone}
-    taken = {source.bones[0] for source in given.values()}
+    given = {
+        joint: _given(rig_map.sources.get(joint), bone, set(bone_map.values()))
+        for joint, bone in bone_map.items()
+        if bone
+    }
+    taken = {bone for source in given.values() for bone in source.turned}
     kept = {
         joint: left
         for joint, source in rig_map.sources.items()
@@ -141,6 +145,13 @@ def _without_conflicts(rig_map: RigMap, bone_map: Mapping[str, str], skeleton: S
         reasons = (*rig_map.reasons, *(f"{joint} was found, but does not go with the bones given." for joint in found))
         rig_map = replace(rig_map, sources=sources, reasons=reasons)
     return rig_map
+
+
+def _given(found: Source | None, bone: str, by_hand: set[str]) -> Source:
+    """The source of a joint mapped by hand; as it was found, where the hand confirms its first bone alone."""
+    if found is None or not found.own or found.bones[0] != bone or by_hand.intersection(found.bones[1:]):
+        return Source((bone,))
+    return found
 
 
 def _left_over(source: Source, taken: set[str]) -> Source | None:

@@ -22,18 +22,22 @@ class Source:
         at: position from the first bone's rotation (0) to the last one's (1).
         own: whether an edit of the joint turns a bone; otherwise its change reaches the next mapped child.
         shared: whether an edit turns all the bones by equal parts, as a long spine bends; otherwise the first alone.
+        twists: whether the last bone takes the twist of an edit, and the first the bend: a limb in two bones.
     """
 
     bones: tuple[str, ...]
     at: float = 0.0
     own: bool = True
     shared: bool = False
+    twists: bool = False
 
     @property
     def turned(self) -> tuple[str, ...]:
         """The bones that an edit of the joint turns, from the body outwards."""
         if not self.own:
             return ()
+        if self.twists:
+            return self.bones[0], self.bones[-1]
         return self.bones if self.shared else self.bones[:1]
 
 

@@ -9,7 +9,8 @@ A table (``*.json`` beside this file) holds::
     signature    bones that, all present, tell the convention; or a list of several such lists
     joints       body joint -> source, or a list of sources of which the first present is taken; a source is
                  "Bone"                                    the bone turns as the joint does
-                 {"chain": ["A", "B"], "at": 0.5}          the joint turns half-way from A to B; edits turn A
+                 {"chain": ["A", "B"], "at": 0.5}          the joint turns half-way from A to B; edits turn A, and of a
+                                                       limb (`tpose.LIMBS`) bend A and twist B
                  {"between": ["A", "B"], "at": 0.5}        the same for a joint without bone: edits go to its child
     spine        bones from the pelvis up; those that the rig has make the three joints of the spine together
     neck         bones from the chest up; those that the rig has make the neck together
@@ -31,7 +32,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -40,6 +41,7 @@ from engine.motion.joints import JOINTS, SPINE
 from engine.motion.rigs.assemble import bent_together, spine_sources
 from engine.motion.rigs.rig_map import RigMap, Source, Switch
 from engine.motion.skeleton import Skeleton
+from engine.motion.tpose import LIMBS
 
 # Where two tables fit equally well the earlier one is taken.
 TABLES = (
@@ -133,7 +135,8 @@ def _read(name: str, content: dict[str, Any], bones: _Bones, prefix: str) -> Rea
     for joint in JOINTS:
         source = next(_present(content["joints"].get(joint, []), bones), None)
         if source is not None:
-            sources[joint] = source
+            in_line = joint in LIMBS and len(source.bones) > 1 and source.own
+            sources[joint] = replace(source, twists=in_line)
     sources |= _column(content, bones, sources)
     sources = {joint: sources[joint] for joint in JOINTS if joint in sources}
     complete = [signature for signature in _signatures(content) if all(bone in bones for bone in signature)]

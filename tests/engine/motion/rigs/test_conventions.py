@@ -227,3 +227,12 @@ def with_chain(skeleton: Any, old: list[str], new: list[str]) -> Any:
     return dataclasses.replace(
         skeleton, names=tuple(names), parents=tuple(parents), rest=np.array(rest), tails=np.array(tails)
     )
+
+
+def test_a_bone_confirmed_by_hand_keeps_what_was_found_with_it(people: dict[str, Any]) -> None:
+    long = people["unreal5"].skeleton
+    assert find_map(long, {"spine1": "spine_01"}).sources == find_map(long).sources
+    parted = find_map(long, {"spine1": "spine_01", "spine2": "spine_02"}).sources
+    assert (parted["spine1"], parted["spine2"]) == (Source(("spine_01",)), Source(("spine_02",)))
+    controls = people["rigify_controls"].skeleton
+    assert find_map(controls, {"pelvis": "torso"}).sources["pelvis"] == Source(("torso", "spine_fk"), 1.0)
