@@ -59,7 +59,7 @@ class Written:
         action: name of the action that holds the result.
         bones: how many bones have new values.
         keys: how many keys have new values, the new ones included.
-        switched: names of the bones whose switches were thrown, so that the rig obeys.
+        switched: the limbs that were switched to the controls that were written, such as "left leg".
         missed: degrees by which the worst bone of a puppet misses what was asked for; 0 where none does.
     """
 
@@ -291,7 +291,7 @@ class _Result:
         return compat.new_curve(animation, path, index, group)
 
     def throw(self, switches: list[dict[str, Any]]) -> tuple[str, ...]:
-        """Key custom properties so that a control rig obeys over the clip's frames; names their bones."""
+        """Key custom properties so that a control rig obeys over the clip's frames; names the limbs."""
         ob, frames = armature.resolve(self.clip), self.clip.frames
         animation, driven = ob.animation_data, rig.driven_paths(ob)
         for switch in switches:
@@ -307,7 +307,7 @@ class _Result:
             curve = self._curve(animation, curve, path, 0, switch["bone"])
             wanted = np.full(len(frames), value)
             curves.rewrite(curve, frames, before, wanted, np.abs(before - wanted) > 1e-6)
-        return tuple(dict.fromkeys(switch["bone"] for switch in switches))
+        return tuple(dict.fromkeys(_limb(switch["joints"][0]) for switch in switches))
 
     def finish(self, change: Change) -> str:
         """Leave the result where it belongs; the name of its action."""
@@ -350,6 +350,12 @@ class _Result:
                     curves.restore(found[key], keys)
                 elif key in found:
                     compat.remove_curve(ob.animation_data, found[key])
+
+
+def _limb(joint: str) -> str:
+    """ "left leg" for ``left_hip``."""
+    side, _, part = joint.partition("_")
+    return f"{side} {'leg' if part in ('hip', 'knee', 'ankle', 'foot') else 'arm'}"
 
 
 def _action(uid: int) -> Action | None:

@@ -32,7 +32,8 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         on_step: told (done, total, stage); stops the task by raising.
 
     Returns:
-        ``{"report", "map"}``, where the map from body joint to bone is empty for a rig that has none; and
+        ``{"report", "map", "joints"}``, where the map from body joint to bone is empty for a rig that has none, and
+        ``joints`` counts those of the body that the rig has, with those that lie between two bones; and
         ``rotations``, ``translations`` float64, ``rotations_changed``, ``translations_changed`` (T, J) uint8.
 
     Raises:
@@ -50,10 +51,10 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     result = clean(motion, settings, bone_map, on_step, human_bones)
     try:
         rig_map = bone_map if isinstance(bone_map, RigMap) else find_map(motion.skeleton, bone_map, human_bones)
-        found = rig_map.bones
+        found, joints = rig_map.bones, len(rig_map.sources)
     except MappingError:  # filters need no map
-        found = {}
-    return {"report": result.report, "map": found}, {
+        found, joints = {}, 0
+    return {"report": result.report, "map": found, "joints": joints}, {
         "rotations": result.motion.rotations,
         "translations": result.motion.translations,
         "rotations_changed": result.rotations_changed.astype(np.uint8),

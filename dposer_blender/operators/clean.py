@@ -18,7 +18,7 @@ from ..jobs import Done, JobOperator, Request, Task
 from ..properties import ON_THE_BODY, clean_properties
 
 _PADDING = 2.0  # seconds around the range that the engine sees and does not change
-_SLICE = 0.05  # seconds of evaluation between two looks at the user's input
+_SLICE = 0.15  # seconds of evaluation between two looks at the user's input
 _NOTED = 0.1  # degrees by which a bone may miss its pose without a word
 
 
@@ -128,7 +128,7 @@ class CleanTask(Task):
         assert self._clip is not None and self._writing is not None and self._answer is not None
         clip, written, result = self._clip, self._writing.written, self._answer.result
         figures = outcomes.figures(result["report"])
-        outcomes.remember(clip.armature_uid, outcomes.Outcome(figures, len(result.get("map") or {})))
+        outcomes.remember(clip.armature_uid, outcomes.Outcome(figures, result.get("joints", 0)))
         if written is None:
             return Done(f"{clip.action or clip.armature} needs no cleaning; nothing was changed.", finished=False)
         details = ", ".join(f"{label.lower()} {value}" for label, value in figures)
@@ -136,7 +136,7 @@ class CleanTask(Task):
             f"; bones left because they {why}: {count}" for why, count in clip.locked_by.items()
         )
         if written.switched:
-            left += f"; now moved by their FK controls: {', '.join(written.switched)}"
+            left += f"; switched to FK: {', '.join(written.switched)}"
         if written.missed > _NOTED:
             left += f"; the rig's limits keep a bone {written.missed:.1f}° off"
         sentence = f"Cleaned {written.bones} bones of {clip.armature} to {written.action}"

@@ -18,6 +18,7 @@ from engine.motion.tpose import LIMBS
 
 LEAST = np.radians(0.2)  # standard deviation of a twist that tells something
 TELLING = 0.9  # share of a bone's twist that the limb's must explain
+LARGEST = 1.2  # share: a twist bone takes up to the whole twist, or undoes it; more is chance
 ASIDE = 0.15  # most that a twist bone swings, to its twist
 
 
@@ -130,7 +131,7 @@ def _best(
         if led.std() < LEAST:
             continue
         covariance = np.cov(twist, led, bias=True)[0, 1]
-        explained = covariance**2 / (twist.var() * led.var())
-        if explained > TELLING and (best is None or explained > best[0]):
-            best = explained, Follower(bone, leader, axis, own, float(covariance / led.var()))
+        explained, share = covariance**2 / (twist.var() * led.var()), float(covariance / led.var())
+        if explained > TELLING and abs(share) <= LARGEST and (best is None or explained > best[0]):
+            best = explained, Follower(bone, leader, axis, own, share)
     return best[1] if best is not None else None

@@ -184,7 +184,7 @@ def _held(place: np.ndarray, fps: float, travel: float) -> np.ndarray:
         weight = 1.0 / np.sqrt(dot(place - middle, place - middle) + soft**2)
         middle = weight @ place / weight.sum()
     if length(place - middle).max() <= travel:
-        return np.broadcast_to(middle, place.shape)
+        return np.array(np.broadcast_to(middle, place.shape))
     return smooth_path(place, fps, SLOW_SECONDS)
 
 

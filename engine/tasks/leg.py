@@ -193,4 +193,5 @@ def feet_places(motion: BodyMotion, offsets: np.ndarray | None = None) -> np.nda
 
 def everywhere(motion: BodyMotion, offsets: np.ndarray | None) -> np.ndarray:
     """Offsets of every frame (T, 22, 3)."""
-    return np.broadcast_to(motion.offsets if offsets is None else offsets, (len(motion), 22, 3))
+    # A copy, since not every build of scipy turns vectors that it may not write to.
+    return np.array(np.broadcast_to(motion.offsets if offsets is None else offsets, (len(motion), 22, 3)))

@@ -14,6 +14,7 @@ from engine.motion.joints import JOINTS
 from engine.motion.motion import Motion
 from engine.motion.retarget import to_body, to_rig
 from engine.motion.rigs import find_map
+from engine.motion.twist_bones import followers
 from rigcheck.people import PEOPLE
 
 FRAMES = 40
@@ -64,6 +65,16 @@ def test_a_forearms_twist_bone_keeps_its_share(share: float) -> None:
     index = skeleton.index(leaf)
     np.testing.assert_array_equal(edit.motion.rotations[:10, index], rotations[:10, index])
     assert not edit.rotations_changed[:10, index].any() and edit.rotations_changed[10:, index].all()
+
+
+def test_what_moves_many_times_as_much_is_no_follower() -> None:
+    skeleton = PEOPLE["unreal4"].skeleton
+    hand, forearm, leaf = "hand_l", "lowerarm_l", "lowerarm_twist_01_l"
+    rotations, little = still(skeleton), wave(0.02, 0.7, 0.3)
+    turn(rotations, skeleton, hand, little[:, None] * along(skeleton, hand, forearm, hand))
+    turn(rotations, skeleton, leaf, 20.0 * little[:, None] * along(skeleton, leaf, forearm, hand))
+    motion = Motion(skeleton, rotations, np.zeros((FRAMES, len(skeleton), 3)), 30.0)
+    assert followers(motion, find_map(skeleton)) == []
 
 
 def test_a_twist_bone_that_does_not_move_stays() -> None:
