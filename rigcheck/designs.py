@@ -93,9 +93,9 @@ class Design:
         )  # fmt: skip
         someone = person("design", names)
         numbers = {bone: f"b{n:03}" for n, bone in enumerate(someone.skeleton.names)}
-        skeleton = someone.renamed(numbers).skeleton
-        owned = [skeleton.index(bone) for bones in someone.renamed(numbers).bones.values() for bone in bones]
-        return replace(someone.renamed(numbers), name="structure", skeleton=self._turned(skeleton, owned))
+        someone = replace(someone.renamed(numbers), name="structure")
+        bending = [someone.skeleton.index(bone) for bone in _bending(someone)]
+        return replace(someone, skeleton=self._turned(someone.skeleton, bending))
 
     def build(self, frames: int) -> tuple[Any, Person]:
         """The armature in Blender, walking, and the person it is."""
@@ -105,16 +105,14 @@ class Design:
         free = _free(someone)
         for n, kind in self.inheritance:
             bone = ob.data.bones[free[n % len(free)]]
-            if kind.startswith("use_") and bone.name == someone.bones["pelvis"][0]:
-                continue  # what carries the body has tests of its own
             if kind.startswith("use_"):
                 setattr(bone, kind, False)
             else:
                 bone.inherit_scale = kind
         ob.pose.bones[0].scale = [self.scale] * 3
         still = [f"{side}_collar" for side in SIDES] if self.still_collars else []
-        owned = {bone for bones in someone.bones.values() for bone in bones}
-        others = [bone for bone in someone.skeleton.names if bone not in owned]
+        bending = _bending(someone)
+        others = [bone for bone in someone.skeleton.names if bone not in bending]
         figures.walk(
             ob,
             someone.bones,
@@ -157,6 +155,11 @@ class Design:
         rest[:, :3, :3] = rest[:, :3, :3] @ turns
         lengths = np.linalg.norm(skeleton.tails - rest[:, :3, 3], axis=1, keepdims=True)
         return replace(skeleton, rest=rest, tails=rest[:, :3, 3] + rest[:, :3, 1] * lengths)
+
+
+def _bending(someone: Person) -> list[str]:
+    """The bones that bend: all of a joint of the trunk, the first of a limb's."""
+    return [bone for joint, bones in someone.bones.items() for bone in (bones[:1] if "_" in joint else bones)]
 
 
 def _free(someone: Person) -> list[str]:

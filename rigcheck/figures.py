@@ -89,7 +89,7 @@ def walk(
 
     Args:
         ob: the armature.
-        joints: body joint -> its bones, which share the turn.
+        joints: body joint -> its bones; those of the trunk share the turn.
         to_armature: (3, 3) from the body's axes to the armature's.
         frames: T.
         arms: as for `motions.walk`.
@@ -102,7 +102,9 @@ def walk(
     """
     rng = np.random.default_rng(seed)
     unit = ob.matrix_world.median_scale
-    owners = {bone: (joint, len(bones)) for joint, bones in joints.items() for bone in bones}
+    # A spine bends in all its bones, a limb of several in the first alone: the others twist.
+    shares = {joint: bones[:1] if "_" in joint else bones for joint, bones in joints.items()}
+    owners = {bone: (joint, len(bones)) for joint, bones in shares.items() for bone in bones}
     idle = {*still, *(bone for joint in still for bone in joints.get(joint, ()))}
     pelvis = joints["pelvis"][0]
     mover = carrier or pelvis

@@ -101,7 +101,6 @@ def test_bones_that_inherit_otherwise(
     check(replace(design, inheritance=inheritance), engine, by_hand=True)
 
 
-@pytest.mark.xfail(reason="locations are written along the axes of a pelvis that inherits as new bones do", strict=True)
 @pytest.mark.parametrize(
     ("above", "flag"),
     [(0, "use_local_location"), (1, "use_local_location"), (1, "use_inherit_rotation")],

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -46,18 +45,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figures]:
     return {row.rig: row for row in figures}
 
 
-SHORT = {
-    "Rocketbox idle clip (fbx, 3ds Max Biped)": "its keyed scales make it a puppet, whose thighs hang from the pelvis",
-}
-
-
-def marked(case: Case) -> Any:
-    """The case, with its mark where it is known to fall short."""
-    marks = [pytest.mark.xfail(reason=SHORT[case.name], strict=True)] if case.name in SHORT else []
-    return pytest.param(case, id=case.name, marks=marks)
-
-
-@pytest.mark.parametrize("case", [marked(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_rig_keeps_within_the_limits(case: Case, measured: dict[str, Figures]) -> None:
     figures = measured[case.name]
     assert figures.failures() == []
