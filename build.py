@@ -335,9 +335,16 @@ def command_demo(options: argparse.Namespace) -> int:
 
 
 def command_bench(options: argparse.Namespace) -> int:
-    """Measure the cleaning speed and memory on this machine."""
-    ensure(MAIN)
-    return run(MAIN.interpreter, "-m", "engine.evaluation.bench", *options.more)
+    """Measure the speed and memory of cleaning, and of reading and writing armatures, on this machine."""
+    if options.part != "armature":
+        ensure(MAIN)
+        if run(MAIN.interpreter, "-m", "engine.evaluation.bench", *options.more) != 0:
+            return 1
+    for lane in lanes_at_hand(False) if options.part != "cleaning" else ():
+        ensure(lane)
+        if run(lane.interpreter, "tests/blender/bench/speed.py", *options.more) != 0:
+            return 1
+    return 0
 
 
 def command_rigs(options: argparse.Namespace) -> int:
@@ -383,7 +390,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     test.add_argument("--blender", choices=sorted(LANES), help="only the tests in Blender, in this version")
     test.set_defaults(command=command_test)
 
-    bench = commands.add_parser("bench", help="speed and memory of cleaning on this machine; hands on all options")
+    bench = commands.add_parser("bench", help="speed and memory on this machine; --quick for a first look")
+    parts = ("cleaning", "armature")
+    bench.add_argument("--part", choices=parts, help="the engine's cleaning, or Blender's side, alone")
     bench.set_defaults(command=command_bench, hands_on=True)
 
     rigs = commands.add_parser("rigs", help="table of rigs by Blender version; hands --only WORD on")

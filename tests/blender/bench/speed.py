@@ -262,20 +262,37 @@ def main() -> int:
         print(json.dumps(memory(options.memory)))
         return 0
     frames, runs = (FRAMES // 5, 2) if options.quick else (FRAMES, RUNS)
+    print(f"Blender {bpy.app.version_string}, one core, median of {runs}; seconds of the core (by the clock)")
+    print(f"{frames:,} frames of 65 bones, a key on each frame:")
     for name, modes in _MODES.items():
         for style, interpolation in _INTERPOLATIONS.items():
-            reading, writing = direct(frames, modes, interpolation, runs)
-            case = {"blender": bpy.app.version_string, "modes": name, "interpolation": style, "frames": frames}
-            for verb, samples in (("read", reading), ("write", writing)):
-                case[f"{verb}_seconds"], case[f"{verb}_elapsed"] = median(samples)
-            print(json.dumps(case), flush=True)
+            reading, writing = (median(samples) for samples in direct(frames, modes, interpolation, runs))
+            verbs = (("read", reading), ("written", writing))
+            told = ", ".join(f"{verb} {own:.2f} s ({clock:.2f})" for verb, (own, clock) in verbs)
+            print(f"  {name}, {style} keys: {told}", flush=True)
     for vertices in (0, VERTICES):
-        print(json.dumps({"evaluated": evaluated(frames // 10, runs, vertices)}), flush=True)
-    print(json.dumps({"reduction": reduction(frames)}), flush=True)
+        case = evaluated(frames // 10, runs, vertices)
+        print(
+            f"{case['frames']:,} frames of a constrained rig with a mesh of {vertices:,} vertices: evaluated in "
+            f"{case['read_seconds']:.2f} s, {case['read_by_bake']:.2f} of Blender's own bake "
+            f"({case['bake_seconds']:.2f} s)",
+            flush=True,
+        )
+    case = reduction(frames)
+    print(
+        f"{frames:,} frames written with reduced keys (1 mm): {case['write_seconds']:.1f} s, one key in "
+        f"{case['one_key_in']:.0f} kept",
+        flush=True,
+    )
     for size in (frames // 4, frames // 2, frames) if sys.platform == "linux" else ():
         command = [sys.executable, str(Path(__file__).resolve()), "--memory", str(size)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        print(json.dumps({"memory": json.loads(output.splitlines()[-1])}), flush=True)
+        case = json.loads(output.splitlines()[-1])
+        print(
+            f"memory at {size:,} frames: {case['read_kib_per_frame']:.1f} KiB a frame to read, "
+            f"{case['write_kib_per_frame']:.1f} to write",
+            flush=True,
+        )
     return 0
 
 
