@@ -39,7 +39,7 @@ def answer(question: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
     Returns:
         For a map ``info`` (JSON: ``error`` or ``mapping``). For an edit ``info`` (JSON: ``error``, or the map, its
-        ``segments``, ``turned`` bones per joint and ``arm`` bones) and arrays:
+        ``segments``, ``turned`` bones per joint and the ``arm`` bones that the edit of one turns) and arrays:
 
         * ``segments`` (T, S, 3), ``edited_segments``: directions from joint to child joint of the body, before and
           after the edit of all joints, in the rig's axes;
@@ -92,7 +92,7 @@ def answer(question: Mapping[str, np.ndarray]) -> dict[str, Any]:
             "turned": {joint: list(bones) for joint, bones in alignment.bones.items()},
             "heads": {joint: bones[0] for joint, bones in sources.items()},
             "segments": segments,
-            "arm": list(alignment.bones[ONE_ARM]),
+            "arm": _below(motion.skeleton, alignment.bones[ONE_ARM][0], result["turned_arm"].any(axis=0)),
         }
     )
     return result
@@ -172,6 +172,14 @@ def _segments(motion: Motion, rig_map: RigMap, alignment: Alignment) -> list[tup
             if not np.ptp(motion.rotations[:, between], axis=0).any():
                 segments.append((joint, child))
     return segments
+
+
+def _below(skeleton: Skeleton, top: str, turned: np.ndarray) -> list[str]:
+    """The bones that an edit turned and that hang from a bone, itself included: it and its twist bones."""
+    inside = np.zeros(len(skeleton), bool)
+    for bone, parent in enumerate(skeleton.parents):
+        inside[bone] = skeleton.names[bone] == top or (parent >= 0 and inside[parent])
+    return [skeleton.names[bone] for bone in np.flatnonzero(inside & turned)]
 
 
 def _between(skeleton: Skeleton, rig_map: RigMap, upper: str, lower: str) -> list[int]:
