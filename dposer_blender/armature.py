@@ -239,10 +239,12 @@ class Camera:
             self._from_shown = np.array([np.linalg.inv(rest[a]) @ rest[b] for a, b in zip(shown, names, strict=True)])
             above = [bones[name].parent for name in names]
             self._above = [index[bone.name] if bone is not None else -1 for bone in above]
+            # Without local location a bone moves along its parent's axes, or the armature's where it has none.
             self._axes = np.array(
                 [
-                    (np.linalg.inv(rest[bone.name]) if bone is not None else np.eye(4))[:3, :3]
-                    @ (rest[name][:3, :3] if bones[name].use_local_location else np.eye(3))
+                    (np.linalg.inv(rest[bone.name])[:3, :3] if bone is not None else np.eye(3)) @ rest[name][:3, :3]
+                    if bones[name].use_local_location
+                    else np.eye(3)
                     for name, bone in zip(names, above, strict=True)
                 ]
             )

@@ -71,7 +71,10 @@ def bending_share(motion: Motion, rig_map: RigMap, joint: str, source: Source) -
 def followers(motion: Motion, rig_map: RigMap) -> list[Follower]:
     """The bones along the limbs that twist with them, as the motion shows."""
     skeleton = motion.skeleton
-    taken = {bone for source in rig_map.sources.values() for bone in source.bones}
+    held = {skeleton.index(bone) for source in rig_map.sources.values() for bone in source.bones}
+    for bone in reversed(range(len(skeleton))):  # and all that carry one of these
+        if bone in held and skeleton.parents[bone] >= 0:
+            held.add(skeleton.parents[bone])
     found = []
     for joint, (child, _) in LIMBS.items():
         source = rig_map.sources.get(joint)
@@ -79,8 +82,8 @@ def followers(motion: Motion, rig_map: RigMap) -> list[Follower]:
             continue
         leaders = [*source.turned[-1:], *([rig_map.bones[child]] if child in rig_map.bones else [])]
         along = {skeleton.index(bone) for bone in source.bones}
-        for bone, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents, strict=True)):
-            if parent in along and name not in taken:
+        for bone, parent in enumerate(skeleton.parents):
+            if parent in along and bone not in held:
                 best = _best(motion, rig_map, joint, bone, leaders)
                 if best is not None:
                     found.append(best)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 bpy = pytest.importorskip("bpy")
@@ -62,6 +62,7 @@ def examples(share: float = 1.0) -> settings:
         deadline=None,
         derandomize=True,
         database=None,
+        phases=(Phase.generate,),  # a rig takes a second: what fails is told, not made small
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
 
