@@ -352,14 +352,15 @@ def command_rigs(options: argparse.Namespace) -> int:
     lanes = [LANES[options.blender]] if options.blender else lanes_at_hand(options.all)
     for lane in {lane.folder: lane for lane in (MAIN, *lanes)}.values():
         ensure(lane)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     with tempfile.TemporaryDirectory() as temporary:
         figures = [Path(temporary) / f"{lane.blender}.json" for lane in lanes]
         for lane, path in zip(lanes, figures, strict=True):
             say(f"Rigs in Blender {lane.blender}")
             command = (lane.interpreter, "-m", "rigcheck.lane", path, *options.more)
-            if run(*command, limit=STEP_LIMIT, DPOSER_PYTHON=str(MAIN.interpreter)) != 0:
+            if run(*command, limit=STEP_LIMIT, DPOSER_PYTHON=str(MAIN.interpreter), PYTHONPATH=paths) != 0:
                 raise BuildError(f"The rigs could not be measured in Blender {lane.blender}; the reason is above.")
-        return run(MAIN.interpreter, "-m", "rigcheck.table", *figures, "--output", options.output)
+        return run(MAIN.interpreter, "-m", "rigcheck.table", *figures, "--output", options.output, PYTHONPATH=paths)
 
 
 def command_package(_: argparse.Namespace) -> int:

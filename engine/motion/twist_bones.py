@@ -133,8 +133,10 @@ def _best(
         led = twist_angles(motion.rotations[:, leader], own)
         if led.std() < LEAST:
             continue
-        covariance = np.cov(twist, led, bias=True)[0, 1]
-        explained, share = covariance**2 / (twist.var() * led.var()), float(covariance / led.var())
+        # From frame to frame, so that noise counts: a bone that does not shake along is no follower.
+        steps, own_steps = np.diff(led), np.diff(twist)
+        product, size = float(own_steps @ steps), float(steps @ steps)
+        explained, share = product**2 / (float(own_steps @ own_steps) * size), product / size
         if explained > TELLING and abs(share) <= LARGEST and (best is None or explained > best[0]):
             best = explained, Follower(bone, leader, axis, own, share)
     return best[1] if best is not None else None

@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +14,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy", reason="Blender (the bpy wheel) is not installed here")
 
-ROOT = Path(__file__).resolve().parents[2]
-EXTENSION = "dposer_ext"  # what `bl_ext.user_default.dposer` is for an installed one
+from rigcheck.extension import load, part  # noqa: E402
 
 # SMPL joint, Mixamo bone, parent, rest position in metres (x left, y up, z forwards).
 BODY: tuple[tuple[str, str, int, tuple[float, float, float]], ...] = (
@@ -48,24 +44,7 @@ BODY: tuple[tuple[str, str, int, tuple[float, float, float]], ...] = (
 MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
-def _load() -> ModuleType:
-    """The extension as a package of its own, as Blender loads it, so that its relative imports hold."""
-    spec = importlib.util.spec_from_file_location(
-        EXTENSION, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[EXTENSION] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_extension = _load()
-
-
-def part(name: str) -> Any:
-    """A module of the extension, such as ``armature``."""
-    return importlib.import_module(f"{EXTENSION}.dposer_blender.{name}")
+_extension = load()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,11 @@ pytest.importorskip("bpy")
 
 from rigcheck.cases import FILES, Case, cases
 from rigcheck.conventions import CONVENTIONS
+from rigcheck.places import ENVIRONMENT, ROOT
 from rigcheck.verdict import Figures
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 CASES = [case for case in cases() if not case.slow]
 LACKING = {
     "makehuman": {"left_foot", "right_foot"},  # each toe has its own bone
@@ -37,7 +36,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figures]:
     output = tmp_path_factory.mktemp("rigs") / "lane.json"
     ended = subprocess.run(
         [sys.executable, "-m", "rigcheck.lane", output, "--brief"],
-        cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=300,
+        cwd=ROOT, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(output.read_text("utf-8"))["rigs"]

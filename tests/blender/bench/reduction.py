@@ -21,8 +21,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from conftest import part
+sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (1, 2)]
+from conftest import part  # noqa: E402
 
 FRAMES = 240
 TOLERANCES = (1.0, 2.0, 5.0)

@@ -30,7 +30,7 @@ if hasattr(os, "sched_setaffinity"):
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (1, 2)]
 from conftest import MODES, add_armature, part  # noqa: E402
 
 FRAMES, RUNS, VERTICES = 10_000, 5, 50_000

@@ -77,6 +77,19 @@ def test_what_moves_many_times_as_much_is_no_follower() -> None:
     assert followers(motion, find_map(skeleton)) == []
 
 
+def test_a_bone_that_does_not_shake_along_is_no_follower() -> None:
+    """Its twist has another source than the hand's channels: what cleaning takes out of those is not in it."""
+    skeleton = PEOPLE["unreal4"].skeleton
+    hand, forearm, leaf = "hand_l", "lowerarm_l", "lowerarm_twist_01_l"
+    rotations, twist = still(skeleton), wave(0.6, 0.7, 0.3)
+    noise = np.random.default_rng(0).normal(scale=0.05, size=FRAMES)
+    turn(rotations, skeleton, leaf, 0.5 * twist[:, None] * along(skeleton, leaf, forearm, hand))
+    for shaken, expected in ((twist + noise, 0), (twist, 1)):
+        turn(rotations, skeleton, hand, shaken[:, None] * along(skeleton, hand, forearm, hand))
+        motion = Motion(skeleton, rotations.copy(), np.zeros((FRAMES, len(skeleton), 3)), 30.0)
+        assert len(followers(motion, find_map(skeleton))) == expected
+
+
 def test_a_twist_bone_that_does_not_move_stays() -> None:
     skeleton = PEOPLE["unreal4"].skeleton
     rotations = still(skeleton)

@@ -12,8 +12,6 @@ import bpy
 from rigcheck import figures
 from rigcheck.people import BLENDER, PEOPLE
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 
 def empty_file(*addons: str) -> None:
     """Start from an empty file with Blender's own add-ons of these names at hand."""

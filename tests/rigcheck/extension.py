@@ -6,11 +6,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from rigcheck.places import ROOT
+
 NAME = "dposer_ext"  # what `bl_ext.user_default.dposer` is for an installed one
 
 

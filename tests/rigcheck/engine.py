@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from rigcheck.places import ENVIRONMENT, ROOT
 
 
 class Engine:
@@ -24,8 +24,13 @@ class Engine:
         self._folder = tempfile.TemporaryDirectory()
         self._child = subprocess.Popen(
             [os.environ.get("DPOSER_PYTHON", sys.executable), "-m", "rigcheck.worker"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from typing import Any
 
 from rigcheck import gltf, imported, scripted
 from rigcheck.conventions import CONVENTIONS
-from rigcheck.imported import DATA
+from rigcheck.places import DATA
 
 SCRIPTED, BLENDERS, FILES = "built from published names", "Blender's own", "real file"
 CAPTURE = (2, 61)  # frames of a BVH file that are measured; its first is the T-pose
