@@ -236,6 +236,9 @@ def _chosen_bones(ob: Object, clip: Clip, selected_only: bool) -> list[str] | No
         if not chosen:
             raise ArmatureError("No bone is selected: select some in Pose Mode or clean all bones.")
     free = {name for name, locked in zip(clip.names, clip.rotations_locked, strict=True) if not locked}
+    if not chosen & set(clip.names):
+        moving = next(name for name in reversed(clip.names) if name in free)
+        raise ArmatureError(f"None of the selected bones moves the body: select some that do, such as {moving}.")
     if not chosen & free:
         why = max(clip.locked_by, key=clip.locked_by.__getitem__)
         raise ArmatureError(f"No bone can be cleaned, since they {why}: bake the action to plain keys first.")

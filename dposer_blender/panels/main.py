@@ -69,7 +69,7 @@ class DPOSER_PT_options(Sidebar, Panel):
         row.active = settings.keys == "REDUCED"
         row.prop(settings, "tolerance", text="Tolerance (mm)")
         column.separator(factor=0.5)
-        column.prop(settings, "selected_only")
+        column.prop(settings, "selected_only", text="Selected Bones")
         column.prop(settings, "seed")
 
 

@@ -295,6 +295,27 @@ def test_clean_motion_on_a_control_rig(rig: Any, extension: Callable[[str], Any]
     assert shake[1] < 0.7 * shake[0]
 
 
+def test_selected_bones_that_move_nothing_of_the_body(rig: Any, extension: Callable[[str], Any]) -> None:
+    """On a control rig only the controls that are written count; the sentence names one."""
+    animate(rig, "IK")
+    select = extension("compat").select
+    for bone in rig.pose.bones:
+        select(bone, bone.name == "hand_ik.L")
+    with pytest.raises(RuntimeError, match=r"None of the selected bones moves the body: .*hand_fk"):
+        bpy.ops.dposer.clean_motion(selected_only=True)
+    action, random = rig.animation_data.action, np.random.default_rng(3)
+    for curve in curves_of(rig):
+        if "hand_ik.L" in curve.data_path:
+            for key in curve.keyframe_points:
+                key.co_ui[1] += random.normal(scale=0.01)
+            curve.update()
+    select(rig.pose.bones["upper_arm_fk.L"], True)
+    assert bpy.ops.dposer.clean_motion(selected_only=True, method="wiener") == {"FINISHED"}
+    changed = {c.data_path.split('"')[1] for c in curves_of(rig) if "_fk" in c.data_path and len(c.keyframe_points)}
+    assert rig.animation_data.action != action
+    assert changed - set(SPINE) <= {"upper_arm_fk.L", "forearm_fk.L", "hand_fk.L"}
+
+
 def test_the_metarig_is_mapped(rig: Any, extension: Callable[[str], Any]) -> None:
     told, arrays = extension("skeleton").read(bpy.data.objects["Metarig"], bpy.context.scene)
     parents = tuple(arrays["parents"].tolist())
