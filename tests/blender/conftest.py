@@ -53,6 +53,24 @@ def extension() -> Callable[[str], Any]:
     return part
 
 
+@pytest.fixture
+def armature() -> Any:
+    """How armatures are read."""
+    return part("armature")
+
+
+@pytest.fixture
+def writing() -> Any:
+    """How results are written."""
+    return part("writing")
+
+
+@pytest.fixture
+def compat() -> Any:
+    """What differs between versions of Blender."""
+    return part("compat")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ.setdefault("DPOSER_PYTHON", sys.executable)

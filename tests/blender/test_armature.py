@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-
-@pytest.fixture
-def armature(extension: Callable[[str], Any]) -> Any:
-    return extension("armature")
-
-
-@pytest.fixture
-def writing(extension: Callable[[str], Any]) -> Any:
-    return extension("writing")
-
-
-@pytest.fixture
-def compat(extension: Callable[[str], Any]) -> Any:
-    return extension("compat")
-
-
-def read(armature: Any, ob: Any, first: int = 1, last: int = 48) -> Any:
-    clip = armature.read(ob, bpy.context.scene, first, last)
-    while not clip.complete:
-        armature.evaluate(clip, bpy.context, 10.0)
-    return clip
-
-
-def turned(clip: Any, degrees: float = 20.0) -> np.ndarray:
-    """Each bone turned a little about its own X axis."""
-    half = np.radians(degrees) / 2
-    w, x, y, z = np.moveaxis(clip.rotations, -1, 0)
-    c, s = np.cos(half), np.sin(half)
-    return np.stack([c * w - s * x, c * x + s * w, c * y + s * z, c * z - s * y], axis=-1)
+from rigcheck.clips import everywhere, nowhere, read, turned  # noqa: E402
+from rigcheck.extension import part  # noqa: E402
 
 
 def matrices(quaternions: np.ndarray) -> np.ndarray:
@@ -63,18 +35,10 @@ def forward(clip: Any, rotations: np.ndarray) -> np.ndarray:
     return poses
 
 
-def everywhere(clip: Any) -> np.ndarray:
-    return np.ones(clip.rotations.shape[:2], bool)
-
-
-def nowhere(clip: Any) -> np.ndarray:
-    return np.zeros(clip.rotations.shape[:2], bool)
-
-
 def test_curves_of_every_rotation_mode_give_blenders_pose(armature: Any, rigs: Any) -> None:
     ob = rigs.smpl()
     rigs.animate(ob, modes=rigs.MODES)
-    clip = read(armature, ob)
+    clip = read(ob)
     assert clip.poses is None
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(ob, clip.frames), atol=2e-6)
 
@@ -82,7 +46,7 @@ def test_curves_of_every_rotation_mode_give_blenders_pose(armature: Any, rigs: A
 def test_new_rotations_of_every_mode_show_in_blenders_pose(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.smpl()
     rigs.animate(ob, modes=rigs.MODES)
-    clip = read(armature, ob)
+    clip = read(ob)
     wanted = turned(clip)
     written = writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     assert written.action == "walk_clean" and written.bones == len(clip.names)
@@ -94,7 +58,7 @@ def test_the_original_stays_bit_equal_under_a_fake_user(armature: Any, rigs: Any
     action = rigs.animate(ob)
     slot = compat.slot_identifier(ob.animation_data)
     before = rigs.keys(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
     assert ob.animation_data.action != action and action.use_fake_user
     assert compat.slot_identifier(ob.animation_data) == slot
@@ -108,7 +72,7 @@ def test_bones_and_frames_that_do_not_change_keep_their_keys(armature: Any, rigs
     ob = rigs.smpl()
     rigs.animate(ob)
     before = rigs.keys(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     changed = nowhere(clip)
     arm = clip.names.index("left_elbow")
     changed[10:20, arm] = True
@@ -126,7 +90,7 @@ def test_bones_and_frames_that_do_not_change_keep_their_keys(armature: Any, rigs
 def test_a_translation_moves_the_root_alone(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.mixamo()
     rigs.animate(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     assert clip.scale == pytest.approx(0.01)
     moved, changed = clip.translations.copy(), nowhere(clip)
     moved[:, 0] += 5.0
@@ -149,7 +113,7 @@ def test_sparse_keys_change_where_they_should_only(armature: Any, rigs: Any, com
         bone.keyframe_insert("rotation_euler", frame=frame)
     fine = np.arange(1, 80.01, 0.25)
     before = {c.array_index: [c.evaluate(f) for f in fine] for c in compat.curves(ob.animation_data)}
-    clip = read(armature, ob, 1, 80)
+    clip = read(ob, 1, 80)
     changed = nowhere(clip)
     j = clip.names.index("left_elbow")
     changed[44:50, j] = True  # frames 45 to 50, between the keys on 40 and 60
@@ -180,7 +144,7 @@ def test_sparse_keys_become_a_key_on_every_changed_frame(armature: Any, rigs: An
                     c.keyframe_points.remove(key, fast=True)
             c.update()
     assert curves
-    clip = read(armature, ob)
+    clip = read(ob)
     wanted = turned(clip)
     writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     counts = {len(keys) for (path, _), keys in rigs.keys(ob).items() if "head" in path}
@@ -189,9 +153,7 @@ def test_sparse_keys_become_a_key_on_every_changed_frame(armature: Any, rigs: An
 
 
 def part_curves(ob: Any) -> list[Any]:
-    import importlib
-
-    return list(importlib.import_module("dposer_ext.dposer_blender.compat").curves(ob.animation_data))
+    return list(part("compat").curves(ob.animation_data))
 
 
 def test_keys_between_frames_do_not_bring_the_noise_back(armature: Any, rigs: Any, writing: Any) -> None:
@@ -201,7 +163,7 @@ def test_keys_between_frames_do_not_bring_the_noise_back(armature: Any, rigs: An
     for step in range(200):
         bone.rotation_euler = (0.1 * (-1) ** step, 0, 0)
         bone.keyframe_insert("rotation_euler", frame=1 + step / 5)
-    clip = read(armature, ob, *armature.action_range(ob))
+    clip = read(ob, *armature.action_range(ob))
     assert (clip.frames[0], clip.frames[-1]) == (1, 40)
     still = np.zeros_like(clip.rotations)
     still[..., 0] = 1
@@ -222,7 +184,7 @@ def test_a_bone_without_keys_gets_them_where_it_changes(armature: Any, rigs: Any
             )
             bag.remove(curve)
     ob.pose.bones["head"].rotation_quaternion = (1, 0, 0, 0)
-    clip = read(armature, ob)
+    clip = read(ob)
     changed, j = nowhere(clip), clip.names.index("head")
     changed[10:15, j] = True
     before, wanted = rigs.poses(ob, clip.frames), np.where(changed[..., None], turned(clip), clip.rotations)
@@ -246,7 +208,7 @@ def test_locked_and_modified_curves_are_left(armature: Any, rigs: Any, writing: 
             curve.modifiers.new("NOISE")
         if "right_knee" in curve.data_path:
             curve.mute = True
-    clip = read(armature, ob)
+    clip = read(ob)
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(ob, clip.frames), atol=2e-6)
     locked = {n for n, lock in zip(clip.names, clip.rotations_locked, strict=True) if lock}
     assert locked == {"left_knee", "neck", "right_knee"}
@@ -267,7 +229,7 @@ def test_a_constrained_rig_is_read_as_it_is_seen(armature: Any, rigs: Any, writi
     ik = ob.pose.bones["left_wrist"].constraints.new("IK")
     ik.target, ik.chain_count = target, 3
     bpy.context.scene.frame_set(7)
-    clip = read(armature, ob)
+    clip = read(ob)
     assert bpy.context.scene.frame_current == 7
     before = rigs.poses(ob, clip.frames)
     np.testing.assert_allclose(forward(clip, clip.rotations), before, atol=5e-6)
@@ -297,7 +259,7 @@ def test_unusual_inheritance(armature: Any, rigs: Any, flag: str, writing: Any) 
             bone.inherit_scale = "NONE"
         else:
             bone.use_local_location = False
-    clip = read(armature, ob)
+    clip = read(ob)
     assert clip.poses is not None
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(ob, clip.frames), atol=5e-6)
     wanted = turned(clip)
@@ -310,7 +272,7 @@ def test_driven_bones_are_left(armature: Any, rigs: Any) -> None:
     rigs.animate(ob, modes=("XYZ",))
     ob.pose.bones["head"].driver_add("rotation_euler", 0).driver.expression = "0.01 * frame"
     bpy.context.view_layer.update()
-    clip = read(armature, ob)
+    clip = read(ob)
     assert clip.locked_by == {"follow drivers": 1}
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(ob, clip.frames), atol=5e-6)
 
@@ -322,14 +284,14 @@ def test_nla_strips_below_the_action_are_seen(armature: Any, rigs: Any, writing:
     ob.animation_data.action = None
     ob.pose.bones["head"].rotation_quaternion = (0.9, 0.1, 0.3, 0.0)
     ob.pose.bones["head"].keyframe_insert("rotation_quaternion", frame=1)
-    clip = read(armature, ob)
+    clip = read(ob)
     before = rigs.poses(ob, clip.frames)
     np.testing.assert_allclose(forward(clip, clip.rotations), before, atol=5e-6)
     wanted = turned(clip)
     writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
     ob.animation_data.action_blend_type = "ADD"
-    mixed = read(armature, ob)
+    mixed = read(ob)
     np.testing.assert_allclose(forward(mixed, mixed.rotations), rigs.poses(ob, mixed.frames), atol=5e-6)
     with pytest.raises(armature.ArmatureError, match="Replace"):
         writing.write(mixed, turned(mixed), mixed.translations, everywhere(mixed), nowhere(mixed))
@@ -340,7 +302,7 @@ def test_names_that_need_escaping(armature: Any, rigs: Any, writing: Any) -> Non
         "Odd", [('a "quoted" \\ bone', -1, (0, 0, 0), (0, 0, 1)), ("b[0]", 0, (0, 0, 1), (0, 0, 2))]
     )
     rigs.animate(ob, 10)
-    clip = read(armature, ob, 1, 10)
+    clip = read(ob, 1, 10)
     wanted = turned(clip)
     writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
@@ -353,7 +315,7 @@ def test_a_connected_bone_has_no_location(armature: Any, rigs: Any) -> None:
     bpy.ops.object.mode_set(mode="OBJECT")
     rigs.animate(ob, 5)
     ob.pose.bones["b"].location = (1, 2, 3)
-    clip = read(armature, ob, 1, 5)
+    clip = read(ob, 1, 5)
     assert not clip.translations[:, 1].any() and clip.translations_locked[1]
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(ob, clip.frames), atol=2e-6)
 
@@ -368,7 +330,7 @@ def test_an_action_shared_through_slots(armature: Any, rigs: Any, compat: Any, w
     rigs.animate(second, seed=5)
     assert second.animation_data.action == action and len(action.slots) == 2
     before, poses = rigs.keys(first), rigs.poses(first, range(1, 49))
-    clip = read(armature, second)
+    clip = read(second)
     wanted = turned(clip)
     writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     assert second.animation_data.action_slot.identifier == "OBSecond"
@@ -391,7 +353,7 @@ def test_a_slot_must_be_chosen(armature: Any, rigs: Any, compat: Any) -> None:
 def test_edits_made_meanwhile_are_not_overwritten(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.smpl()
     action = rigs.animate(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     part_curves(ob)[5].keyframe_points[3].co[1] += 0.1
     actions = len(bpy.data.actions)
     with pytest.raises(armature.ArmatureError, match="edited"):
@@ -402,7 +364,7 @@ def test_edits_made_meanwhile_are_not_overwritten(armature: Any, rigs: Any, writ
 def test_an_armature_removed_meanwhile(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.smpl()
     rigs.animate(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     bpy.data.objects.remove(ob)
     with pytest.raises(armature.ArmatureError, match="removed"):
         writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
@@ -411,7 +373,7 @@ def test_an_armature_removed_meanwhile(armature: Any, rigs: Any, writing: Any) -
 def test_an_action_exchanged_meanwhile(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.smpl()
     action = rigs.animate(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     ob.animation_data.action = action.copy()
     with pytest.raises(armature.ArmatureError, match="another action"):
         writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
@@ -422,7 +384,7 @@ def test_a_failure_while_writing_leaves_nothing(
 ) -> None:
     ob = rigs.smpl()
     action = rigs.animate(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
 
     def fail(*_: Any) -> int:
         raise MemoryError
@@ -437,7 +399,7 @@ def test_a_failure_while_writing_leaves_nothing(
 def test_nothing_changed_writes_nothing(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.smpl()
     action = rigs.animate(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     assert writing.write(clip, clip.rotations, clip.translations, nowhere(clip), nowhere(clip)) is None
     assert ob.animation_data.action == action and len(bpy.data.actions) == 1
 
@@ -469,7 +431,7 @@ def test_a_linked_armature_is_refused_and_an_override_is_not(
     linked = bpy.data.objects["Smpl"]
     bpy.context.scene.collection.objects.link(linked)
     assert armature.refusal(linked) == "" and "linked" in armature.refusal_to_write(linked)
-    clip = read(armature, linked)
+    clip = read(linked)
     np.testing.assert_allclose(forward(clip, clip.rotations), rigs.poses(linked, clip.frames), atol=2e-6)
     with pytest.raises(armature.ArmatureError, match="linked"):
         writing.write(clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip))
@@ -477,7 +439,7 @@ def test_a_linked_armature_is_refused_and_an_override_is_not(
     override.override_library.is_system_override = False
     bpy.context.scene.collection.objects.link(override)
     assert armature.refusal(override) == armature.refusal_to_write(override) == ""
-    clip = read(armature, override)
+    clip = read(override)
     wanted = turned(clip)
     writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
     assert override.animation_data.action.library is None
@@ -500,7 +462,7 @@ def test_names_of_clean_actions(armature: Any, name: str, expected: str, writing
 def test_a_long_name_keeps_its_ending(armature: Any, rigs: Any, writing: Any) -> None:
     ob = rigs.smpl()
     rigs.animate(ob, 3).name = "ä" * 200
-    clip = read(armature, ob, 1, 3)
+    clip = read(ob, 1, 3)
     assert writing.write(
         clip, turned(clip), clip.translations, everywhere(clip), nowhere(clip)
     ).action.endswith("ä_clean")

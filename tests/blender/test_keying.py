@@ -12,13 +12,10 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from rigcheck.extension import part  # noqa: E402
+
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bvh_test"
 CLIPS = ("cmu_05_01", "cmu_08_01", "cmu_13_11", "cmu_05_02_CC_Base")
-
-
-@pytest.fixture
-def armature(extension: Callable[[str], Any]) -> Any:
-    return extension("armature")
 
 
 @pytest.fixture
@@ -27,10 +24,7 @@ def curves(extension: Callable[[str], Any]) -> Any:
 
 
 def found(ob: Any) -> dict[tuple[str, int], Any]:
-    import importlib
-
-    compat = importlib.import_module("dposer_ext.dposer_blender.compat")
-    return {(c.data_path, c.array_index): c for c in compat.curves(ob.animation_data)}
+    return {(c.data_path, c.array_index): c for c in part("compat").curves(ob.animation_data)}
 
 
 def empty_curve(extension: Callable[[str], Any]) -> Any:
@@ -57,12 +51,6 @@ def everywhere(clip: Any) -> np.ndarray:
     return np.ones(clip.rotations.shape[:2], bool)
 
 
-def writing() -> Any:
-    import importlib
-
-    return importlib.import_module("dposer_ext.dposer_blender.writing")
-
-
 def root_alone(clip: Any) -> np.ndarray:
     changed = np.zeros(clip.rotations.shape[:2], bool)
     changed[:, clip.parents < 0] = True
@@ -79,7 +67,7 @@ def points(ob: Any, rigs: Any, frames: Any) -> np.ndarray:
 
 def rewritten(armature: Any, ob: Any, clip: Any, wanted: np.ndarray, **options: Any) -> Any:
     """Write all rotations, and the root's location."""
-    return writing().write(
+    return part("writing").write(
         clip, wanted, clip.translations + 0.01, everywhere(clip), root_alone(clip), **options
     )
 
@@ -158,7 +146,7 @@ def test_what_does_not_change_stays_bit_equal(armature: Any, rigs: Any, keys: st
     changed = np.zeros_like(everywhere(clip))
     j = clip.names.index("left_elbow")
     changed[10:20, j], changed[40:55, j] = True, True
-    writing().write(
+    part("writing").write(
         clip, turned(clip), clip.translations, changed, np.zeros_like(changed), keys=keys, tolerance=5.0
     )
     after = rigs.keys(ob)
@@ -213,7 +201,7 @@ def test_keys_stay_where_the_original_had_them(armature: Any, rigs: Any) -> None
     before = rigs.keys(ob)
     clip = read(armature, ob, 71)
     wanted = turned(clip)
-    written = writing().write(
+    written = part("writing").write(
         clip, wanted, clip.translations, everywhere(clip), np.zeros_like(everywhere(clip)), keys="ORIGINAL"
     )
     after = rigs.keys(ob)

@@ -17,6 +17,7 @@ bpy = pytest.importorskip("bpy")
 
 from engine.motion.rigs import find_map  # noqa: E402
 from engine.motion.skeleton import Skeleton  # noqa: E402
+from rigcheck.extension import part  # noqa: E402
 
 FRAMES = range(1, 25)
 SPINE = ("torso", "chest", "hips", "spine_fk.002", "spine_fk.003", "neck", "head", "shoulder.L", "shoulder.R")
@@ -38,16 +39,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = subprocess.run([sys.executable, script, path], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
     return path
-
-
-@pytest.fixture
-def armature(extension: Callable[[str], Any]) -> Any:
-    return extension("armature")
-
-
-@pytest.fixture
-def writing(extension: Callable[[str], Any]) -> Any:
-    return extension("writing")
 
 
 @pytest.fixture
@@ -102,9 +93,7 @@ def animate(ob: Any, kinematics: str) -> Any:
 
 
 def curves_of(ob: Any) -> list[Any]:
-    import importlib
-
-    return list(importlib.import_module("dposer_ext.dposer_blender.compat").curves(ob.animation_data))
+    return list(part("compat").curves(ob.animation_data))
 
 
 def read(armature: Any, ob: Any, extension: Callable[[str], Any]) -> Any:

@@ -14,11 +14,6 @@ bpy = pytest.importorskip("bpy")
 
 
 @pytest.fixture
-def armature(extension: Callable[[str], Any]) -> Any:
-    return extension("armature")
-
-
-@pytest.fixture
 def handler() -> Iterator[Callable[[Any], None]]:
     """Registers a handler of frame changes for the length of a test."""
     registered = []

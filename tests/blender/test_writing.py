@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,43 +10,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-
-@pytest.fixture
-def armature(extension: Callable[[str], Any]) -> Any:
-    return extension("armature")
-
-
-@pytest.fixture
-def writing(extension: Callable[[str], Any]) -> Any:
-    return extension("writing")
-
-
-@pytest.fixture
-def compat(extension: Callable[[str], Any]) -> Any:
-    return extension("compat")
-
-
-def read(armature: Any, ob: Any, first: int = 1, last: int = 48) -> Any:
-    clip = armature.read(ob, bpy.context.scene, first, last)
-    while not clip.complete:
-        armature.evaluate(clip, bpy.context, 10.0)
-    return clip
-
-
-def turned(clip: Any, degrees: float = 20.0) -> np.ndarray:
-    """Each bone turned a little about its own X axis."""
-    half = np.radians(degrees) / 2
-    w, x, y, z = np.moveaxis(clip.rotations, -1, 0)
-    c, s = np.cos(half), np.sin(half)
-    return np.stack([c * w - s * x, c * x + s * w, c * y + s * z, c * z - s * y], axis=-1)
-
-
-def everywhere(clip: Any) -> np.ndarray:
-    return np.ones(clip.rotations.shape[:2], bool)
-
-
-def nowhere(clip: Any) -> np.ndarray:
-    return np.zeros(clip.rotations.shape[:2], bool)
+from rigcheck.clips import everywhere, nowhere, read, turned  # noqa: E402
+from rigcheck.extension import part  # noqa: E402
 
 
 def write(writing: Any, clip: Any, target: str, rotations: np.ndarray | None = None) -> Any:
@@ -59,7 +23,7 @@ def write(writing: Any, clip: Any, target: str, rotations: np.ndarray | None = N
 
 def shown_by_a_new_action(armature: Any, writing: Any, ob: Any, compat: Any) -> np.ndarray:
     """Poses of the ordinary way to write, whose tests are in test_armature."""
-    clip = read(armature, ob)
+    clip = read(ob)
     action, slot = ob.animation_data.action, clip.slot
     write(writing, clip, "NEW")
     poses, result = pose_of(ob, clip.frames), ob.animation_data.action
@@ -86,7 +50,7 @@ def test_overwriting_changes_the_action_itself(armature: Any, writing: Any, rigs
     ob = rigs.smpl()
     action = rigs.animate(ob)
     wanted = shown_by_a_new_action(armature, writing, ob, compat)
-    written = write(writing, read(armature, ob), "OVERWRITE")
+    written = write(writing, read(ob), "OVERWRITE")
     assert written.action == action.name and ob.animation_data.action == action
     assert len(bpy.data.actions) == 1
     np.testing.assert_array_equal(pose_of(ob, range(1, 49)), wanted)
@@ -99,9 +63,9 @@ def test_a_failure_while_overwriting_leaves_every_key(
     action = rigs.animate(ob)
     for curve in list(rig_curves(ob)):
         if '"head"' in curve.data_path:
-            part_compat().remove_curve(ob.animation_data, curve)
+            part("compat").remove_curve(ob.animation_data, curve)
     before, handles = rigs.keys(ob), all_handles(ob)
-    clip = read(armature, ob)
+    clip = read(ob)
     rewrite, calls = writing.curves.rewrite, []
 
     def fail_late(*arguments: Any) -> int:
@@ -119,14 +83,8 @@ def test_a_failure_while_overwriting_leaves_every_key(
     assert all(np.array_equal(a, b) for a, b in zip(handles, all_handles(ob), strict=True))
 
 
-def part_compat() -> Any:
-    import importlib
-
-    return importlib.import_module("dposer_ext.dposer_blender.compat")
-
-
 def rig_curves(ob: Any) -> list[Any]:
-    return list(part_compat().curves(ob.animation_data))
+    return list(part("compat").curves(ob.animation_data))
 
 
 def all_handles(ob: Any) -> list[np.ndarray]:
@@ -137,7 +95,7 @@ def test_an_nla_layer_above_the_original(armature: Any, writing: Any, rigs: Any,
     ob = rigs.smpl()
     action = rigs.animate(ob)
     original, wanted = pose_of(ob, range(1, 49)), shown_by_a_new_action(armature, writing, ob, compat)
-    clip = read(armature, ob)
+    clip = read(ob)
     changed = everywhere(clip)
     changed[:, clip.names.index("left_hip")] = False
     writing.write(clip, turned(clip), clip.translations, changed, nowhere(clip), target="NLA")
@@ -168,7 +126,7 @@ def test_strips_alone_are_cleaned_to_an_action_on_top(armature: Any, writing: An
     ob.animation_data.nla_tracks.new().strips.new("walk", 1, walk)
     ob.animation_data.action = None
     assert armature.refusal(ob) == "" and armature.action_range(ob) == (1, 48)
-    clip = read(armature, ob)
+    clip = read(ob)
     before = pose_of(ob, clip.frames)
     np.testing.assert_allclose(clip.poses, before, atol=1e-6)
     changed = nowhere(clip)
@@ -200,7 +158,7 @@ def test_tweaking_a_strip_cleans_its_action(armature: Any, writing: Any, rigs: A
     strip.select = True
     animation.use_tweak_mode = True
     assert animation.use_tweak_mode and animation.action == action
-    clip = read(armature, ob, *armature.action_range(ob))
+    clip = read(ob, *armature.action_range(ob))
     assert (clip.frames[0], clip.scene_frames[0]) == (1, 101)
     np.testing.assert_allclose(clip.poses, pose_of(ob, range(101, 149)), atol=1e-6)
     write(writing, clip, "NEW")
@@ -211,7 +169,7 @@ def test_tweaking_a_strip_cleans_its_action(armature: Any, writing: Any, rigs: A
     np.testing.assert_allclose(pose_of(ob, range(101, 149)), wanted, atol=1e-5)
     animation.use_tweak_mode = True
     with pytest.raises(armature.ArmatureError, match="tweak mode"):
-        write(writing, read(armature, ob), "NLA")
+        write(writing, read(ob), "NLA")
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "AXIS_ANGLE"])
@@ -230,7 +188,7 @@ def test_a_root_that_the_object_carries(
     ob.rotation_mode = mode
     for curve in list(rig_curves(ob)):
         if curve.data_path.endswith("location"):
-            part_compat().remove_curve(ob.animation_data, curve)
+            part("compat").remove_curve(ob.animation_data, curve)
     for frame in range(1, 49):
         turn = Euler((np.radians(90), 0, 0.05 * frame)).to_quaternion()
         if mode == "QUATERNION":
@@ -248,7 +206,7 @@ def test_a_root_that_the_object_carries(
     if constrained:
         limit = ob.pose.bones["mixamorig:Head"].constraints.new("LIMIT_SCALE")
         limit.influence = 0.5
-    clip = read(armature, ob)
+    clip = read(ob)
     assert clip.names[0] == clip.object_name == "Mixamo (object)" and (clip.poses is not None) == constrained
     before = pose_of(ob, clip.frames)
     head = [b.name for b in ob.pose.bones].index("mixamorig:Head")
