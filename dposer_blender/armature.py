@@ -19,7 +19,7 @@ from bpy.types import AnimData, Context, FCurve, Object, PoseBone, Scene
 from mathutils import Vector
 
 from ..engine.errors import EngineError
-from . import compat, curves, puppets, rig, rotations, skeleton, stage
+from . import compat, curves, limbs, puppets, rig, rotations, skeleton, stage
 from .clip import Clip, Puppet, Seen
 
 
@@ -214,6 +214,8 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
                 clip.puppet.seen.put(t, seen)
             clip.evaluated += 1
     if clip.complete:
+        if clip.puppet is not None:
+            limbs.unstretch(clip)
         clip.take_poses()
 
 

@@ -97,6 +97,20 @@ def from_matrices(matrices: np.ndarray) -> np.ndarray:
     return _normalise(np.take_along_axis(rows, best, axis=-2)[..., 0, :], (1.0, 0.0, 0.0, 0.0))
 
 
+def between(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The least rotations (..., 4) that carry directions (..., 3) to others; opposite ones are left alone."""
+    before, after = (v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), _EPSILON) for v in (before, after))
+    scalar = 1.0 + (before * after).sum(axis=-1, keepdims=True)
+    return _normalise(np.concatenate([scalar, np.cross(before, after)], axis=-1), (1.0, 0.0, 0.0, 0.0))
+
+
+def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Radians (...) between the rotations of matrices (..., 3, 3), whose columns may be scaled."""
+    one, other = (from_matrices(np.asarray(m, np.float64)) for m in (a, b))
+    distance = np.minimum(np.linalg.norm(one - other, axis=-1), np.linalg.norm(one + other, axis=-1))
+    return 4.0 * np.arcsin(np.minimum(distance / 2.0, 1.0))
+
+
 def to_matrices(quaternions: np.ndarray) -> np.ndarray:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
     w, x, y, z = np.moveaxis(quaternions, -1, 0)

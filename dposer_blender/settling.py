@@ -98,7 +98,7 @@ class Settling:
             Whether none was off.
         """
         judged = self._touched & self._free & self._unlimited
-        error = _angles(self._wanted, poses) * judged
+        error = rotations.angle(self._wanted[..., :3, :3], poses[..., :3, :3]) * judged
         self.missed = float(error.max(initial=0.0))
         gap = np.linalg.norm((self._wanted - seen.own)[..., :3, 3], axis=-1) * self._clip.scale
         off = (error > REACHED) | ((gap > REACHED_PLACE) & judged & self._wish.moved[self.rows])
@@ -141,7 +141,7 @@ class Settling:
         """Where bones do not move what they stand for (T, J), and where they shall from now on."""
         clip, mapping = self._clip, self._puppet.mapping
         assert clip.poses is not None
-        idle = _angles(clip.poses, self._puppet.seen.own) > REACHED
+        idle = rotations.angle(clip.poses[..., :3, :3], self._puppet.seen.own[..., :3, :3]) > REACHED
         thrown = np.zeros_like(idle)
         self.switches: list[dict[str, Any]] = []
         for switch in mapping["switches"]:
@@ -151,10 +151,3 @@ class Settling:
                 self.switches.append(switch)
                 thrown[:, bones] = True
         return idle & ~thrown, thrown
-
-
-def _angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Angles between the rotations of matrices (..., 4, 4), in radians."""
-    one, other = (rotations.from_matrices(np.asarray(m, np.float64)[..., :3, :3]) for m in (a, b))
-    distance = np.minimum(np.linalg.norm(one - other, axis=-1), np.linalg.norm(one + other, axis=-1))
-    return 4.0 * np.arcsin(np.minimum(distance / 2.0, 1.0))

@@ -27,6 +27,11 @@ LIMBS = tuple(
     for part in ("thigh", "shin", "foot", "upper_arm", "forearm", "hand")
 )
 SWITCHES = tuple(f"{limb}_parent.{side}" for limb in ("thigh", "upper_arm") for side in "LR")
+CHAINS = tuple(
+    tuple(f"{part}_fk.{side}" for part in parts)
+    for parts in (("thigh", "shin", "foot"), ("upper_arm", "forearm", "hand"))
+    for side in "LR"
+)
 LIMB_NAMES = {"left leg", "right leg", "left arm", "right arm"}
 TIGHT, LENGTH = 0.02, 1e-4  # degrees, metres
 
@@ -142,6 +147,17 @@ def shown(ob: Any, clip: Any) -> np.ndarray:
     return np.array(found)
 
 
+def reachable(clip: Any, poses: np.ndarray) -> np.ndarray:
+    """(T, 4) whether a limb of the built length reaches to where poses have its end."""
+    found = []
+    for limb in CHAINS:
+        start, middle, end = (clip.names.index(name) for name in limb)
+        heads = clip.rest[[start, middle, end], :3, 3]
+        length = np.linalg.norm(np.diff(heads, axis=0), axis=-1).sum()
+        found.append(np.linalg.norm(poses[:, end, :3, 3] - poses[:, start, :3, 3], axis=-1) < 0.998 * length)
+    return np.stack(found, axis=1)
+
+
 def errors(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Degrees and metres (T, J) between poses."""
     turn = np.swapaxes(a[..., :3, :3], -1, -2) @ b[..., :3, :3]
@@ -158,8 +174,13 @@ def test_every_joint_reaches_its_pose(
     animate(rig, kinematics)
     clip = read(armature, rig, extension)
     before = shown(rig, clip)
-    np.testing.assert_allclose(clip.poses, before, atol=1e-5)
     idle = errors(before, clip.puppet.seen.own)[0].max(axis=0) > 1.0
+    np.testing.assert_allclose(clip.poses[:, ~idle], before[:, ~idle], atol=1e-5)
+    # Rigify's IK stretches limbs; as its FK controls cannot, the ends stay in their places, and little else turns.
+    turn, gap = errors(clip.poses, before)
+    near = reachable(clip, before)
+    assert near.any(axis=0).all() and turn.max() < 15.0
+    assert gap[:, [clip.names.index(limb[-1]) for limb in CHAINS]][near].max() < 1e-5
     limbs = {name for name, still in zip(clip.names, idle, strict=True) if still}
     assert (limbs >= {"shin_fk.L", "shin_fk.R", "forearm_fk.L", "upper_arm_fk.R"}) == (kinematics == "IK")
     rotations, turned = waving(clip)
@@ -172,8 +193,7 @@ def test_every_joint_reaches_its_pose(
     assert set(written.switched) == (LIMB_NAMES if kinematics == "IK" else set())
     angle, distance = errors(wanted, shown(rig, clip))
     assert angle.max() < TIGHT and written.missed < TIGHT
-    # IK limbs are a little shorter or longer; FK limbs have the lengths that they were built with.
-    assert distance.max() < (LENGTH if kinematics == "FK" else 0.05)
+    assert distance.max() < LENGTH
 
 
 def test_an_arm_alone_is_switched_and_nothing_else(
@@ -195,7 +215,7 @@ def test_an_arm_alone_is_switched_and_nothing_else(
     arm = [clip.names.index(name) for name in ("upper_arm_fk.L", "forearm_fk.L", "hand_fk.L")]
     others = [j for j in range(len(clip.names)) if j not in arm]
     np.testing.assert_allclose(after[:, others], before[:, others], atol=1e-5)
-    assert errors(wanted, after)[0].max() < TIGHT
+    assert errors(wanted, after)[0][:, arm].max() < TIGHT
     assert rig.animation_data.action != action
 
 
