@@ -34,6 +34,7 @@ ARM, ARM_SPREAD = 0.66, 0.35  # arm to leg
 SPINE, SPINE_SPREAD = 0.6, 0.5  # hips to shoulders
 HEAD, HEAD_SPREAD = 0.22, 0.5  # shoulders to head
 TOES = 0.17  # ankle to toes
+SAME = 1e-3  # by which a forearm's own end must be a likelier wrist than a bone that begins there
 FEWEST = 0.02  # score of a body that is none
 
 
@@ -48,10 +49,12 @@ class _Limb:
     chain: tuple[int, ...]
     joints: tuple[int, int, int]
     score: float
+    points: np.ndarray  # (3, 3) of the joints
 
     @property
     def bones(self) -> list[int]:
-        return [self.chain[n] for n in self.joints]
+        """The joints' bones; two where an arm ends with its forearm."""
+        return [self.chain[n] for n in self.joints if n < len(self.chain)]
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,10 @@ def by_structure(skeleton: Skeleton) -> RigMap:
     bones: dict[str, str] = {}
     names = skeleton.names
     for pair, joints in ((legs, ("hip", "knee", "ankle")), (arms, ("shoulder", "elbow", "wrist"))):
-        across = rig.heads[pair.limbs[0].bones[0]] - rig.heads[pair.limbs[1].bones[0]]
+        across = pair.limbs[0].points[0] - pair.limbs[1].points[0]
         for side, n in zip(("left", "right"), (0, 1) if across @ left > 0 else (1, 0), strict=True):
             limb = pair.limbs[n]
-            bones |= {f"{side}_{joint}": names[bone] for joint, bone in zip(joints, limb.bones, strict=True)}
+            bones |= {f"{side}_{joint}": names[bone] for joint, bone in zip(joints, limb.bones, strict=False)}
             if pair is arms and limb.joints[0] > 0:
                 bones[f"{side}_collar"] = names[limb.chain[0]]
             toe = toes[n]
@@ -160,12 +163,11 @@ class _Tree:
         )
 
     def length(self, limb: _Limb) -> float:
-        upper, middle, lower = limb.bones
-        return self.distance(upper, middle) + self.distance(middle, lower)
+        return float(np.linalg.norm(np.diff(limb.points, axis=0), axis=-1).sum())
 
     def middle(self, pair: _Pair, joint: int) -> np.ndarray:
         """Point (3,) between the same joint of two limbs."""
-        first, second = (self.heads[limb.bones[joint]] for limb in pair.limbs)
+        first, second = (limb.points[joint] for limb in pair.limbs)
         return (first + second) / 2
 
 
@@ -198,7 +200,7 @@ def _pairs(rig: _Tree, kind: str, size: float) -> list[_Pair]:
         pairs += [
             _Pair(parent, (first, second), (first.score + second.score) / 2)
             for first, second in combinations(limbs, 2)
-            if _mirrored(rig, first, second)
+            if _mirrored(first, second)
         ]
     return pairs
 
@@ -210,21 +212,28 @@ def _limb(rig: _Tree, chain: tuple[int, ...], kind: str, size: float) -> _Limb |
     hands = [n for n in ends if rig.fingers(chain[n]) >= 2]
     if kind == "arm" and hands:
         ends = range(hands[0], hands[0] + 1)  # fingers tell the wrist
+    ways = [(points, (start, middle, end)) for end in ends for start, middle in combinations(range(end), 2)]
+    if kind == "arm" and not hands:  # it may end with its forearm
+        for last in range(1, len(chain)):
+            tail = rig.skeleton.tails[chain[last]]
+            if np.isfinite(tail).all():
+                shown = np.concatenate([points[: last + 1], tail[None]])
+                ways += [(shown, (*pair, last + 1)) for pair in combinations(range(last + 1), 2)]
     best: _Limb | None = None
-    for end in ends:
-        for start, middle in combinations(range(end), 2):
-            upper, lower = rig.distance(chain[start], chain[middle]), rig.distance(chain[middle], chain[end])
-            if min(upper, lower) < 1e-9:
-                continue
-            mean, spread = RATIO[kind]
-            score = _likely(np.log(upper / lower), mean, spread)
-            score *= _likely(_bend(points, (start, middle, end)), 0.0, CROOKED)
-            if kind == "leg":
-                score *= upper + lower
-            else:
-                score *= _likely(np.log((upper + lower) / size), np.log(ARM), ARM_SPREAD)
-            if score > 0 and (best is None or score > best.score):
-                best = _Limb(chain, (start, middle, end), score)
+    for shown, joints in ways:
+        upper, lower = np.linalg.norm(np.diff(shown[list(joints)], axis=0), axis=-1)
+        if min(upper, lower) < 1e-9:
+            continue
+        mean, spread = RATIO[kind]
+        score = _likely(np.log(upper / lower), mean, spread)
+        score *= _likely(_bend(shown, joints), 0.0, CROOKED)
+        if kind == "leg":
+            score *= upper + lower
+        else:
+            score *= _likely(np.log((upper + lower) / size), np.log(ARM), ARM_SPREAD)
+        if score > 0 and (best is None or score > best.score * (1.0 + SAME * (shown is not points))):
+            end = joints[2] if shown is points else len(chain)
+            best = _Limb(chain, (joints[0], joints[1], end), score, shown[list(joints)])
     return best
 
 
@@ -241,9 +250,9 @@ def _bend(points: np.ndarray, joints: tuple[int, int, int]) -> float:
     return worst
 
 
-def _mirrored(rig: _Tree, first: _Limb, second: _Limb) -> bool:
+def _mirrored(first: _Limb, second: _Limb) -> bool:
     """Whether two limbs are as long and their joints face each other across one plane."""
-    one, two = rig.heads[first.bones], rig.heads[second.bones]
+    one, two = first.points, second.points
     lengths = [np.linalg.norm(np.diff(points, axis=0), axis=-1) for points in (one, two)]
     if (np.abs(lengths[0] - lengths[1]) > ALIKE * (lengths[0] + lengths[1]) / 2).any():
         return False
