@@ -26,7 +26,7 @@ WINDOWS = os.name == "nt"
 STAGED = ("__init__.py", "blender_manifest.toml", "README.md", "LICENSE", "dposer_blender", "engine")
 STEP_LIMIT = 40 * 60.0  # seconds; Blender as a module can hang at exit
 
-RIGS = Path("docs/results/rigs.md")
+RIGS, SOME_RIGS = Path("docs/results/rigs.md"), Path("build/rigs.md")  # of every Blender version, of some
 
 STARTED = "started"  # stamp of an environment whose set-up has not ended
 
@@ -352,6 +352,7 @@ def command_rigs(options: argparse.Namespace) -> int:
     lanes = [LANES[options.blender]] if options.blender else lanes_at_hand(options.all)
     for lane in {lane.folder: lane for lane in (MAIN, *lanes)}.values():
         ensure(lane)
+    output = options.output or (RIGS if options.all else SOME_RIGS)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     with tempfile.TemporaryDirectory() as temporary:
         figures = [Path(temporary) / f"{lane.blender}.json" for lane in lanes]
@@ -360,7 +361,7 @@ def command_rigs(options: argparse.Namespace) -> int:
             command = (lane.interpreter, "-m", "rigcheck.lane", path, *options.more)
             if run(*command, limit=STEP_LIMIT, DPOSER_PYTHON=str(MAIN.interpreter), PYTHONPATH=paths) != 0:
                 raise BuildError(f"The rigs could not be measured in Blender {lane.blender}; the reason is above.")
-        return run(MAIN.interpreter, "-m", "rigcheck.table", *figures, "--output", options.output, PYTHONPATH=paths)
+        return run(MAIN.interpreter, "-m", "rigcheck.table", *figures, "--output", output, PYTHONPATH=paths)
 
 
 def command_package(_: argparse.Namespace) -> int:
@@ -399,7 +400,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     rigs = commands.add_parser("rigs", help="table of rigs by Blender version; hands --only WORD on")
     rigs.add_argument("--all", action="store_true", help="in every Blender version, not the LTS ones alone")
     rigs.add_argument("--blender", choices=sorted(LANES), help="in this version alone")
-    rigs.add_argument("--output", type=Path, default=RIGS, metavar="FILE.md", help=f"default: {RIGS}")
+    places = f"default: {RIGS} with --all, else {SOME_RIGS}"
+    rigs.add_argument("--output", type=Path, metavar="FILE.md", help=places)
     rigs.set_defaults(command=command_rigs, hands_on=True)
 
     pack = commands.add_parser("package", help="build and validate the extension's zip in dist")

@@ -34,6 +34,16 @@ def curves(animation: AnimData) -> Iterable[FCurve]:
     return () if bag is None else bag.fcurves
 
 
+def curves_of(action: Action, slot: str) -> Iterable[FCurve]:
+    """The f-curves of an action, those of the slot of that identifier where there are slots."""
+    if not HAS_SLOTS:
+        return action.fcurves
+    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+
+    bag = action_get_channelbag_for_slot(action, action.slots[slot])
+    return () if bag is None else bag.fcurves
+
+
 def new_curve(animation: AnimData, path: str, index: int, group: str) -> FCurve:
     """Add an f-curve, shown under ``group``, to the assigned action, which animates the owner already."""
     if not HAS_SLOTS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import bpy
 from bpy.types import Constraint, NlaStrip, Object, PoseBone
 
 # These shape what a bone's own keys say; the others replace it.
@@ -17,6 +18,11 @@ _POSE_CHANNELS = (*_OBJECT_CHANNELS, "scale")
 def path(owner: PoseBone | Object, channel: str) -> str:
     """The data path of a channel of a bone, or of the object itself, relative to the object."""
     return channel if isinstance(owner, Object) else f"{owner.path_from_id()}.{channel}"
+
+
+def property_path(bone: PoseBone, name: str) -> str:
+    """The data path of a bone's custom property."""
+    return f'{bone.path_from_id()}["{bpy.utils.escape_identifier(name)}"]'
 
 
 def is_pose_path(data_path: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from bpy.types import Object
 
-from . import rotations
+from . import rig, rotations
 from .clip import Clip, Seen
 
 REACHED = 2e-4  # radians; what single precision leaves of a rotation down a chain of bones
@@ -50,7 +50,9 @@ class Settling:
         change: the channel values so far.
         rows: indices of the frames that change.
         switches: those of the engine's mapping that must be thrown for the rig to obey.
+        frames: for each of them, when: from the first to the last frame that changes.
         missed: radians by which the worst bone misses its pose, as last seen.
+        worst: its name.
     """
 
     def __init__(self, ob: Object, clip: Clip, wish: Change) -> None:
@@ -66,7 +68,7 @@ class Settling:
                 touched[:, j] |= touched[:, parent]
         touched = (touched & ~idle) | thrown
         self.rows = np.flatnonzero(touched.any(axis=1))
-        self.missed = 0.0
+        self.missed, self.worst = 0.0, ""
         self._wanted, self._touched, self._wish = wanted[self.rows], touched[self.rows], wish
         free = self._puppet.turned & ~clip.rotations_locked
         self._free = free | np.array([name == clip.object_name for name in clip.names])
@@ -76,6 +78,11 @@ class Settling:
                 name == clip.object_name or not any(not c.mute for c in ob.pose.bones[name].constraints)
                 for name in clip.names
             ]
+        )
+        # A constrained or driven bone goes its own way: what hangs from it starts where Blender shows it.
+        constrained, driven = rig.constrained_bones(ob), rig.driven_paths(ob)
+        self._obeys = self._unlimited & ~np.array(
+            [name in constrained or _is_driven(ob, clip, name, driven) for name in clip.names]
         )
         basis = self._puppet.seen.basis.astype(np.float64)
         self.change = Change(
@@ -100,6 +107,7 @@ class Settling:
         judged = self._touched & self._free & self._unlimited
         error = rotations.angle(self._wanted[..., :3, :3], poses[..., :3, :3]) * judged
         self.missed = float(error.max(initial=0.0))
+        self.worst = self._clip.names[int(error.max(axis=0, initial=0.0).argmax())]
         gap = np.linalg.norm((self._wanted - seen.own)[..., :3, 3], axis=-1) * self._clip.scale
         off = (error > REACHED) | ((gap > REACHED_PLACE) & judged & self._wish.moved[self.rows])
         if not off.any():
@@ -119,7 +127,7 @@ class Settling:
             parent = self._clip.parents[j]
             at = np.flatnonzero(asked[:, j])
             above = np.tile(np.eye(4), (len(at), 1, 1))
-            if parent >= 0:
+            if parent >= 0 and self._obeys[parent]:
                 above = self._wanted[at, parent] @ np.linalg.inv(own[at, parent])
             base = above @ own[at, j] @ np.linalg.inv(basis[at, j])
             needed = np.linalg.solve(base, self._wanted[at, j])
@@ -144,10 +152,21 @@ class Settling:
         idle = rotations.angle(clip.poses[..., :3, :3], self._puppet.seen.own[..., :3, :3]) > REACHED
         thrown = np.zeros_like(idle)
         self.switches: list[dict[str, Any]] = []
+        self.frames: list[slice] = []
         for switch in mapping["switches"]:
             names = {bone for joint in switch["joints"] for bone in mapping["bones"].get(joint, ())}
             bones = [j for j, name in enumerate(clip.names) if name in names]
-            if idle[:, bones].any() and touched[:, bones].any():
+            rows = np.flatnonzero(touched[:, bones].any(axis=1))
+            if len(rows) and idle[rows[0] : rows[-1] + 1, bones].any():
                 self.switches.append(switch)
-                thrown[:, bones] = True
+                self.frames.append(slice(rows[0], rows[-1] + 1))
+                thrown[rows[0] : rows[-1] + 1, bones] = True
         return idle & ~thrown, thrown
+
+
+def _is_driven(ob: Object, clip: Clip, name: str, driven: set[str]) -> bool:
+    if name == clip.object_name:
+        return False
+    bone = ob.pose.bones[name]
+    mode = clip.modes[clip.names.index(name)]
+    return any(rig.path(bone, channel) in driven for channel in (rotations.channels(mode)[0], "location"))

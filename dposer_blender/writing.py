@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,6 +61,7 @@ class Written:
         keys: how many keys have new values, the new ones included.
         switched: the limbs that were switched to the controls that were written, such as "left leg".
         missed: degrees by which the worst bone of a puppet misses what was asked for; 0 where none does.
+        worst: the name of that bone.
     """
 
     action: str
@@ -68,6 +69,7 @@ class Written:
     keys: int
     switched: tuple[str, ...] = ()
     missed: float = 0.0
+    worst: str = ""
 
 
 def write(
@@ -149,25 +151,25 @@ class Writing:
             return
         result = _Result(ob, clip, self._settings)
         try:
-            missed = 0.0
+            missed, worst = 0.0, ""
             switched: tuple[str, ...] = ()
             if clip.puppet is None:
                 change = _local(ob, clip, change)
             else:
                 settling = Settling(ob, clip, change)
-                switched = result.throw(settling.switches)
+                switched = result.throw(settling)
                 yield from self._settle(result, settling)
-                change, missed = settling.change, settling.missed
+                change, missed, worst = settling.change, settling.missed, settling.worst
                 if self._settings.keys != keying.EVERY:
                     result.start_again()
-                    result.throw(settling.switches)
+                    result.throw(settling)
             keys = result.put(change, self._settings)
             name = result.finish(change)
         except BaseException:
             result.take_back()
             raise
         touched = change.turned.any(axis=0) | change.moved.any(axis=0)
-        self.written = Written(name, int(touched.sum()), keys, switched, float(np.degrees(missed)))
+        self.written = Written(name, int(touched.sum()), keys, switched, float(np.degrees(missed)), worst)
 
     def _settle(self, result: _Result, settling: Settling) -> Generator[None, None, None]:
         """Let Blender evaluate the puppet's keys, and put right what is off."""
@@ -290,13 +292,13 @@ class _Result:
         group = "Object Transforms" if name == self.clip.object_name else name
         return compat.new_curve(animation, path, index, group)
 
-    def throw(self, switches: list[dict[str, Any]]) -> tuple[str, ...]:
-        """Key custom properties so that a control rig obeys over the clip's frames; names the limbs."""
+    def throw(self, settling: Settling) -> tuple[str, ...]:
+        """Key custom properties so that a control rig obeys while it changes; names the limbs."""
         ob, frames = armature.resolve(self.clip), self.clip.frames
         animation, driven = ob.animation_data, rig.driven_paths(ob)
-        for switch in switches:
+        for switch, rows in zip(settling.switches, settling.frames, strict=True):
             bone, name, value = ob.pose.bones[switch["bone"]], switch["property"], float(switch["value"])
-            path = f'{bone.path_from_id()}["{bpy.utils.escape_identifier(name)}"]'
+            path = rig.property_path(bone, name)
             if path in driven:
                 raise ArmatureError(
                     f"{switch['bone']} has a driver on its {name}: set it to {value:g} yourself, then clean again."
@@ -305,9 +307,10 @@ class _Result:
             curve = next((c for c in compat.curves(animation) if c.data_path == path), None)
             before = curves.sample(curve, frames) if curve is not None else np.full(len(frames), float(bone[name]))
             curve = self._curve(animation, curve, path, 0, switch["bone"])
-            wanted = np.full(len(frames), value)
-            curves.rewrite(curve, frames, before, wanted, np.abs(before - wanted) > 1e-6)
-        return tuple(dict.fromkeys(_limb(switch["joints"][0]) for switch in switches))
+            wanted, thrown = np.full(len(frames), value), np.zeros(len(frames), bool)
+            thrown[rows] = True
+            curves.rewrite(curve, frames, before, wanted, thrown & (np.abs(before - wanted) > 1e-6))
+        return tuple(dict.fromkeys(_limb(switch["joints"][0]) for switch in settling.switches))
 
     def finish(self, change: Change) -> str:
         """Leave the result where it belongs; the name of its action."""
@@ -315,6 +318,9 @@ class _Result:
         action, original = ob.animation_data.action, _action(self._read.action_uid)
         if self._settings.target == "NLA":
             _keep_changed(ob, self.clip, change)
+            resting = self._resting(ob, original) if not rig.strips(ob) else {}
+            if resting:
+                _rest(ob, resting)
             _push(ob, original, self._read.slot, action, self.clip.slot)
         if original is not None and original.is_editable:
             original.use_fake_user = True
@@ -329,6 +335,27 @@ class _Result:
         self._saved, self._properties, self.clip = {}, [], self._read
         if self._settings.target != "OVERWRITE":
             self._begin(ob)
+
+    def _resting(self, ob: Object, original: Action | None) -> dict[tuple[str, int], float]:
+        """Values of the channels that the result has keys for and the original has none."""
+        clip, values = self._read, {}
+        for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
+            bone = armature.owner(ob, clip, name)
+            rotation, count = rotations.channels(mode)
+            for channel, size, raw, keyed in (
+                (rotation, count, clip.raw_rotations, clip.rotations_keyed),
+                ("location", 3, clip.raw_locations, clip.locations_keyed),
+            ):
+                for i in range(size):
+                    if not keyed[j, i]:
+                        values[rig.path(bone, channel), i] = float(raw[0, j, i])
+        for bone_name, name, value in self._properties:
+            values[rig.property_path(ob.pose.bones[bone_name], name), 0] = float(value)
+        written = {(curve.data_path, curve.array_index) for curve in compat.curves(ob.animation_data)}
+        had = compat.curves_of(original, clip.slot) if original is not None else ()
+        for curve in had:
+            values.pop((curve.data_path, curve.array_index), None)
+        return {key: value for key, value in values.items() if key in written}
 
     def take_back(self) -> None:
         """Leave the armature as it was, as far as it is still there."""
@@ -476,6 +503,23 @@ def _keep_changed(ob: Object, clip: Clip, change: Change) -> None:
             compat.remove_curve(ob.animation_data, curve)
 
 
+def _rest(ob: Object, values: Mapping[tuple[str, int], float]) -> None:
+    """Hold channels at values by an NLA strip of its own, so that muting those to come above it brings them back."""
+    animation = ob.animation_data
+    action = bpy.data.actions.new(f"{ob.name}_rest")
+    slot = compat.new_slot(action, ob)
+    compat.assign(animation, action, slot)
+    for (path, index), value in values.items():
+        curve = compat.new_curve(animation, path, index, "Rest")
+        curve.keyframe_points.insert(0.0, value)
+    animation.action = None
+    track = animation.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, 0, action)
+    compat.assign_to_strip(strip, action, slot)
+    strip.influence, strip.extrapolation = 1.0, "HOLD"
+
+
 def _push(ob: Object, original: Action | None, slot: str, action: Action, new_slot: str) -> None:
     """Put the result on an NLA track of its own, above a track with the original."""
     animation = ob.animation_data
@@ -491,6 +535,7 @@ def _push(ob: Object, original: Action | None, slot: str, action: Action, new_sl
         strip = track.strips.new(layer.name, math.floor(begin), layer)
         compat.assign_to_strip(strip, layer, identifier)
         strip.frame_start = begin
+        strip.influence = 1.0  # new ones are shown with none, and begin with that once it is animated
         strip.blend_type, strip.extrapolation = mixed, "HOLD"
         if share < 1.0:
             strip.use_animated_influence = True

@@ -32,8 +32,9 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         on_step: told (done, total, stage); stops the task by raising.
 
     Returns:
-        ``{"report", "map", "joints"}``, where the map from body joint to bone is empty for a rig that has none, and
-        ``joints`` counts those of the body that the rig has, with those that lie between two bones; and
+        ``{"report", "map", "joints", "scale"}``: the map from body joint to bone is empty for a rig that has none,
+        ``joints`` counts those of the body that the rig has, with those that lie between two bones, and ``scale``
+        is metres per rig unit for a body of human size; and
         ``rotations``, ``translations`` float64, ``rotations_changed``, ``translations_changed`` (T, J) uint8.
 
     Raises:
@@ -54,7 +55,8 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         found, joints = rig_map.bones, len(rig_map.sources)
     except MappingError:  # filters need no map
         found, joints = {}, 0
-    return {"report": result.report, "map": found, "joints": joints}, {
+    scale = motion.skeleton.scale
+    return {"report": result.report, "map": found, "joints": joints, "scale": scale}, {
         "rotations": result.motion.rotations,
         "translations": result.motion.translations,
         "rotations_changed": result.rotations_changed.astype(np.uint8),

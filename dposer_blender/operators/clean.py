@@ -104,6 +104,7 @@ class CleanTask(Task):
             return
         arrays = message.arrays
         self._answer, self.stage = message, "Writing"
+        self._clip.scale = message.result["scale"]  # in which its tolerance is meant: that of a human body
         change = writing.Change(
             arrays["rotations"],
             arrays["translations"],
@@ -138,8 +139,9 @@ class CleanTask(Task):
         if written.switched:
             left += f"; switched to FK: {', '.join(written.switched)}"
         if written.missed > _NOTED:
-            left += f"; the rig's limits keep a bone {written.missed:.1f}° off"
-        sentence = f"Cleaned {written.bones} bones of {clip.armature} to {written.action}"
+            left += f"; {written.worst} stays {written.missed:.1f}° off, as something else moves it too"
+        count = "1 bone" if written.bones == 1 else f"{written.bones} bones"
+        sentence = f"Cleaned {count} of {clip.armature} to {written.action}"
         return Done(f"{sentence}{f' ({details})' if details else ''}{left}.")
 
 

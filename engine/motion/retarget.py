@@ -14,7 +14,7 @@ stays as it was, bit for bit, and twist bones, offsets and scale survive.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -30,6 +30,8 @@ from engine.motion.twist_bones import bending_share, follow, followers, limb_axi
 CHUNK = 4096  # frames at a time, so that memory does not grow with the clip
 COLLAR_SHARE = 0.25  # of the arm's swing, for rigs whose collars do not move, as in the training data
 COLLAR_SWING = np.radians(110.0)  # most of the swing that counts
+SAME_TURN = 1e-5  # radians; what less an edit asks for is rounding
+SAME_PLACE = 1e-6  # metres
 STILL = np.radians(0.1)  # a collar that turns less over a clip is not animated
 
 _SIDES = ("left", "right")
@@ -78,10 +80,10 @@ def to_body(motion: Motion, rig_map: RigMap) -> BodyMotion:
 def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotion) -> RigEdit:
     """Apply an edit of the body to the rig it came from.
 
-    A bone turns only at frames where `before` and `after` differ in a joint between its own and that of the mapped
-    bone it follows; twist bones keep their share of what their limb twists. Each joint with a bone of its own reaches
-    its global rotation in `after`; changes of joints without one (`RigMap.bones`, collars that are not animated) add
-    to the next joint below.
+    A bone turns only at frames where `before` and `after` differ, by more than rounding, in a joint between its own and
+    that of the mapped bone it follows; twist bones keep their share of what their limb twists. Each joint with a bone
+    of its own reaches its global rotation in `after`; changes of joints without one (`RigMap.bones`, collars that are
+    not animated) add to the next joint below.
 
     Args:
         motion: the rig's motion from which `before` was made.
@@ -93,8 +95,9 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
         MappingError: as `to_body`.
     """
     rig = Alignment(motion, rig_map)
-    turned = (before.poses != after.poses).any(axis=-1)
-    moved = (before.transl != after.transl).any(axis=-1)
+    turned = (np.abs(before.poses - after.poses) > SAME_TURN).any(axis=-1)
+    moved = (np.abs(before.transl - after.transl) > SAME_PLACE).any(axis=-1)
+    after = replace(after, poses=np.where(turned[..., None], after.poses, before.poses))
     rotations, translations = motion.rotations.copy(), motion.translations.copy()
     rotations_changed = np.zeros(rotations.shape[:2], dtype=bool)
     translations_changed = np.zeros(rotations.shape[:2], dtype=bool)

@@ -38,6 +38,8 @@ ON_THE_BODY = ("prior", "wiener")
 FEET = ("auto", "always", "never")
 MAX_STRENGTH = 2.0
 RESTING = 0.6  # probability of a contact
+STILL_QUATERNION = 5e-6  # half of radians
+STILL_PLACE = 2e-6  # metres
 SLIDING = 0.1  # metres per second, mean over contacts; real captures have 0.07
 
 LegOffsets = Callable[[], np.ndarray]
@@ -243,19 +245,29 @@ def _keep(
 def _filter_rig(
     motion: Motion, settings: CleanSettings, chosen: np.ndarray, cleaned: np.ndarray, begin: float
 ) -> CleanResult:
-    """Filter each bone's own rotation and translation; constant channels and bones not chosen stay as they are."""
-    turning = chosen & (np.ptp(motion.rotations, axis=0) > 0).any(axis=-1)
-    moving = chosen & (np.ptp(motion.translations, axis=0) > 0).any(axis=-1)
+    """Filter each bone's own rotation and translation; constant channels and bones not chosen stay as they are.
+
+    What Blender evaluates is in single precision, so what differs by less is constant, and not changed.
+    """
+    least = STILL_PLACE / motion.skeleton.scale
+    turning = chosen & (np.ptp(motion.rotations, axis=0) > STILL_QUATERNION).any(axis=-1)
+    moving = chosen & (np.ptp(motion.translations, axis=0) > least).any(axis=-1)
     rotations, translations = motion.rotations.copy(), motion.translations.copy()
     new_rotations, new_translations = _filtered(
         motion.rotations[:, turning], motion.translations[:, moving], motion.fps, settings, cleaned
     )
     rotations[:, turning], translations[:, moving] = new_rotations, new_translations
-    result = replace(motion, rotations=rotations, translations=translations)
+    turned = (np.abs(rotations - motion.rotations) > STILL_QUATERNION).any(axis=-1)
+    moved = (np.abs(translations - motion.translations) > least).any(axis=-1)
+    result = replace(
+        motion,
+        rotations=np.where(turned[..., None], rotations, motion.rotations),
+        translations=np.where(moved[..., None], translations, motion.translations),
+    )
     return CleanResult(
         result,
-        (rotations != motion.rotations).any(axis=-1),
-        (translations != motion.translations).any(axis=-1),
+        turned,
+        moved,
         _report(motion.fps, len(motion), settings, begin),
     )
 

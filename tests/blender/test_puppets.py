@@ -204,7 +204,7 @@ def test_an_arm_alone_is_switched_and_nothing_else(
     before = shown(rig, clip)
     keys = {(c.data_path, c.array_index): len(c.keyframe_points) for c in curves_of(rig)}
     rotations, turned = waving(clip, ("forearm_fk.L",))
-    turned[:10] = False  # the others are switched too, and must look as before
+    turned[:10] = False  # the arm stays in IK there
     rotations = np.where(turned[..., None], rotations, clip.rotations)
     wanted = clip.posed(rotations, clip.translations)
     written = writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned))
@@ -215,8 +215,29 @@ def test_an_arm_alone_is_switched_and_nothing_else(
     arm = [clip.names.index(name) for name in ("upper_arm_fk.L", "forearm_fk.L", "hand_fk.L")]
     others = [j for j in range(len(clip.names)) if j not in arm]
     np.testing.assert_allclose(after[:, others], before[:, others], atol=1e-5)
-    assert errors(wanted, after)[0][:, arm].max() < TIGHT
+    assert errors(wanted, after)[0][10:, arm].max() < TIGHT
+    np.testing.assert_allclose(after[:10], before[:10], atol=1e-5)
     assert rig.animation_data.action != action
+
+
+def test_what_hangs_from_a_bone_that_goes_its_own_way_is_put_right(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
+) -> None:
+    """The forearm copies a rotation, so the hand's keys must make up for what the forearm does not do."""
+    animate(rig, "FK")
+    target = bpy.data.objects.new("Target", None)
+    bpy.context.scene.collection.objects.link(target)
+    target.rotation_euler = (0.5, 0.2, 0.1)
+    copy = rig.pose.bones["forearm_fk.L"].constraints.new("COPY_ROTATION")
+    copy.target, copy.influence = target, 0.5
+    clip = read(armature, rig, extension)
+    assert clip.rotations_locked[clip.names.index("forearm_fk.L")]
+    rotations, turned = waving(clip)
+    free = turned & ~clip.rotations_locked
+    wanted = clip.posed(np.where(free[..., None], rotations, clip.rotations), clip.translations)
+    written = writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned))
+    others = [j for j, name in enumerate(clip.names) if name != "forearm_fk.L"]
+    assert errors(wanted, shown(rig, clip))[0][:, others].max() < TIGHT and written.missed < TIGHT
 
 
 def test_a_neck_that_follows_half_is_made_up_for(
@@ -270,6 +291,42 @@ def test_nothing_is_left_of_a_writing_that_is_abandoned(
     for name in LIMBS:
         rig.pose.bones[name].rotation_quaternion = (1, 0, 0, 0)
     np.testing.assert_allclose(shown(rig, clip), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("kinematics", ["FK", "IK"])
+def test_muting_the_layer_brings_the_original_back(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any, kinematics: str
+) -> None:
+    """With the switches and the controls that the original has no keys for."""
+    animate(rig, kinematics)
+    clip = read(armature, rig, extension)
+    before = shown(rig, clip)
+    rotations, turned = waving(clip)
+    wanted = clip.posed(rotations, clip.translations)
+    writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned), target="NLA")
+    tracks = rig.animation_data.nla_tracks
+    assert [track.strips[0].action.name for track in tracks][1:] == ["RigifyAction", "RigifyAction_clean"]
+    assert errors(wanted, shown(rig, clip))[0].max() < TIGHT
+    tracks[2].mute = True
+    np.testing.assert_allclose(shown(rig, clip), before, atol=1e-5)
+
+
+def test_frames_outside_the_change_stay_in_ik(
+    armature: Any, writing: Any, extension: Callable[[str], Any], rig: Any
+) -> None:
+    animate(rig, "IK")
+    clip = read(armature, rig, extension)
+    before = shown(rig, clip)
+    rotations, turned = waving(clip)
+    turned[:8], turned[16:] = False, False
+    rotations = np.where(turned[..., None], rotations, clip.rotations)
+    written = writing.write(clip, rotations, clip.translations, turned, np.zeros_like(turned))
+    assert set(written.switched) == LIMB_NAMES
+    after = shown(rig, clip)
+    np.testing.assert_allclose(after[:8], before[:8], atol=1e-5)
+    np.testing.assert_allclose(after[16:], before[16:], atol=1e-5)
+    wanted = clip.posed(rotations, clip.translations)
+    assert errors(wanted, after)[0][8:16].max() < TIGHT
 
 
 def test_a_driven_switch_is_refused_in_words(
