@@ -108,7 +108,7 @@ def test_a_rig_of_two_bones_needs_a_filter() -> None:
     with pytest.raises(MappingError):
         clean(two_bones(), CleanSettings())
     result = clean(two_bones(), CleanSettings(method="gaussian"))
-    assert result.rotations_changed.all()
+    assert result.rotations_changed[1:-1].all()  # the ends may be met as they are
 
 
 @pytest.mark.parametrize(
