@@ -18,6 +18,7 @@ from bpy.types import Context, Event, Timer
 from ..engine import errors
 from ..engine.errors import Cancelled, EngineError
 from . import session
+from .body_joints import in_words
 from .client import EngineProcess, EngineStopped, Message
 
 _TICK = 0.1  # seconds between two looks at the engine
@@ -161,7 +162,8 @@ class Job:
     def _take(self, context: Context, message: Message) -> Done | None:
         self._heard = time.monotonic()
         if message.type == "error":
-            raise getattr(errors, message.kind, EngineError)(message.message)
+            text = in_words(message.message) if message.kind == "MappingError" else message.message
+            raise getattr(errors, message.kind, EngineError)(text)
         if message.type == "result":
             self._number = None
             return self._task.finish(context, message)

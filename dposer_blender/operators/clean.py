@@ -12,6 +12,7 @@ from bpy.types import Context, Object, Operator, Scene
 from ...engine.errors import EngineError, MappingError
 from .. import armature, bone_map, compat, jobs, outcomes, preferences, skeleton, vrm, writing
 from ..armature import ArmatureError
+from ..body_joints import in_words
 from ..client import Message
 from ..clip import Clip
 from ..jobs import Done, JobOperator, Request, Task
@@ -96,7 +97,7 @@ class CleanTask(Task):
         if self._clip is None:
             mapping = message.result["map"]
             if mapping is None:
-                raise MappingError(message.result["problem"])
+                raise MappingError(in_words(message.result["problem"]))
             ob = next((ob for ob in bpy.data.objects if ob.session_uid == self._ob_uid), None)
             if ob is None or context.scene.session_uid != self._scene_uid:
                 raise ArmatureError(f"{self._name} was removed while DPoser was at work; nothing was changed.")
