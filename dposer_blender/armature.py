@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import bpy
@@ -253,24 +253,18 @@ class Camera:
 
     def take(self, posed: Object) -> tuple[np.ndarray, Seen | None]:
         """From the evaluated armature: pose matrices (J, 4, 4) as shown; and of a puppet's bones themselves."""
-        matrices = pose_matrices(posed.pose.bones, "matrix")
+        matrices = skeleton.matrices(posed.pose.bones, "matrix")
+        carrier = self._object_matrix(posed) if self._object else None
         if not self._puppet:
-            return self._with_object(posed, matrices[self._own]), None
-        basis = pose_matrices(posed.pose.bones, "matrix_basis")[self._own]
+            return _carried(carrier, matrices[self._own]), None
+        basis = skeleton.matrices(posed.pose.bones, "matrix_basis")[self._own]
         above = np.concatenate([matrices, np.eye(4, dtype=np.float32)[None]])[self._above]
         axes = above[:, :3, :3] @ self._axes
-        if self._object:
-            carrier = self._object_matrix(posed)
+        if carrier is not None:
             basis = np.concatenate([carrier[None], basis])
             axes = np.concatenate([np.eye(3)[None], carrier[:3, :3] @ axes])
-        shown = self._with_object(posed, matrices[self._shown] @ self._from_shown)
-        return shown, Seen(self._with_object(posed, matrices[self._own]), basis, axes)
-
-    def _with_object(self, posed: Object, matrices: np.ndarray) -> np.ndarray:
-        if not self._object:
-            return matrices
-        carrier = self._object_matrix(posed)
-        return np.concatenate([carrier[None], carrier @ matrices])
+        shown = _carried(carrier, matrices[self._shown] @ self._from_shown)
+        return shown, Seen(_carried(carrier, matrices[self._own]), basis, axes)
 
     def _object_matrix(self, posed: Object) -> np.ndarray:
         """(4, 4) the object's transform without its scale, in units of armature space."""
@@ -310,13 +304,6 @@ def owner(ob: Object, clip: Clip, name: str) -> PoseBone | Object:
     return ob if name == clip.object_name else ob.pose.bones[name]
 
 
-def pose_matrices(bones: Any, attribute: str) -> np.ndarray:
-    """(J, 4, 4) float32 of all bones of a pose; Blender hands matrices out column by column."""
-    values = np.empty(16 * len(bones), np.float32)
-    bones.foreach_get(attribute, values)
-    return values.reshape(-1, 4, 4).transpose(0, 2, 1)
-
-
 def motion_curves(animation: AnimData) -> dict[tuple[str, int], FCurve]:
     """The f-curves of bones' channels, and of the object's location and rotation, by data path and index."""
     found = compat.curves(animation)
@@ -341,6 +328,11 @@ def _object_moves(ob: Object, frames: np.ndarray) -> bool:
     )
 
 
+def _carried(carrier: np.ndarray | None, matrices: np.ndarray) -> np.ndarray:
+    """Poses (J, 4, 4) below that of the object, which comes first; as they are where the object carries nothing."""
+    return matrices if carrier is None else np.concatenate([carrier[None], carrier @ matrices])
+
+
 def _unused(name: str, taken: tuple[str, ...]) -> str:
     while name in taken:
         name += "_"
@@ -360,23 +352,28 @@ def _is_connected(bone: PoseBone) -> bool:
     return bone.bone.use_connect and bone.parent is not None
 
 
-def _read_channels(ob: Object, clip: Clip) -> None:
-    """Fill in the raw channels: a curve's values where it has a say, else the property's."""
-    found = motion_curves(ob.animation_data)
+def channels(
+    ob: Object, clip: Clip
+) -> Iterator[tuple[int, PoseBone | Object, str, np.ndarray, np.ndarray]]:
+    """Each bone's index, owner, property, and views of its raw values (T, C) and of which are keyed (C,)."""
     for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
         bone = owner(ob, clip, name)
         rotation, count = rotations.channels(mode)
-        for channel, size, raw, keyed in (
-            (rotation, count, clip.raw_rotations, clip.rotations_keyed),
-            ("location", 3, clip.raw_locations, clip.locations_keyed),
-        ):
-            value, path = getattr(bone, channel), rig.path(bone, channel)
-            for i in range(size):
-                curve = found.get((path, i))
-                if curve is not None and curves.is_active(curve) and curves.has_values(curve):
-                    raw[:, j, i], keyed[j, i] = curves.sample(curve, clip.frames), True
-                else:
-                    raw[:, j, i] = value[i]
+        yield j, bone, rotation, clip.raw_rotations[:, j, :count], clip.rotations_keyed[j, :count]
+        yield j, bone, "location", clip.raw_locations[:, j], clip.locations_keyed[j]
+
+
+def _read_channels(ob: Object, clip: Clip) -> None:
+    """Fill in the raw channels: a curve's values where it has a say, else the property's."""
+    found = motion_curves(ob.animation_data)
+    for _, bone, channel, raw, keyed in channels(ob, clip):
+        value, path = getattr(bone, channel), rig.path(bone, channel)
+        for i in range(len(keyed)):
+            curve = found.get((path, i))
+            if curve is not None and curves.is_active(curve) and curves.has_values(curve):
+                raw[:, i], keyed[i] = curves.sample(curve, clip.frames), True
+            else:
+                raw[:, i] = value[i]
 
 
 def _lock(ob: Object, clip: Clip) -> None:

@@ -30,7 +30,7 @@ def curves(animation: AnimData) -> Iterable[FCurve]:
         return ()
     if not HAS_SLOTS:
         return action.fcurves
-    bag = _channelbag(animation)
+    bag = _channelbag(animation.action, animation.action_slot)
     return () if bag is None else bag.fcurves
 
 
@@ -38,9 +38,7 @@ def curves_of(action: Action, slot: str) -> Iterable[FCurve]:
     """The f-curves of an action, those of the slot of that identifier where there are slots."""
     if not HAS_SLOTS:
         return action.fcurves
-    from bpy_extras.anim_utils import action_get_channelbag_for_slot
-
-    bag = action_get_channelbag_for_slot(action, action.slots[slot])
+    bag = _channelbag(action, action.slots[slot])
     return () if bag is None else bag.fcurves
 
 
@@ -48,7 +46,7 @@ def new_curve(animation: AnimData, path: str, index: int, group: str) -> FCurve:
     """Add an f-curve, shown under ``group``, to the assigned action, which animates the owner already."""
     if not HAS_SLOTS:
         return animation.action.fcurves.new(path, index=index, action_group=group)
-    bag = _channelbag(animation)
+    bag = _channelbag(animation.action, animation.action_slot)
     if bpy.app.version >= (5, 0, 0):
         return bag.fcurves.new(path, index=index, group_name=group)
     curve = bag.fcurves.new(path, index=index)
@@ -58,7 +56,7 @@ def new_curve(animation: AnimData, path: str, index: int, group: str) -> FCurve:
 
 def remove_curve(animation: AnimData, curve: FCurve) -> None:
     """Take an f-curve out of the assigned action."""
-    (_channelbag(animation) if HAS_SLOTS else animation.action).fcurves.remove(curve)
+    (_channelbag(animation.action, animation.action_slot) if HAS_SLOTS else animation.action).fcurves.remove(curve)
 
 
 def assign(animation: AnimData, action: Action | None, slot: str) -> None:
@@ -97,7 +95,7 @@ def select(bone: PoseBone, state: bool) -> None:
         bone.bone.select = state
 
 
-def _channelbag(animation: AnimData) -> Any:  # 4.2 has no such class
+def _channelbag(action: Action, slot: Any) -> Any:  # 4.2 has no such classes
     from bpy_extras.anim_utils import action_get_channelbag_for_slot
 
-    return action_get_channelbag_for_slot(animation.action, animation.action_slot)
+    return action_get_channelbag_for_slot(action, slot)

@@ -63,10 +63,7 @@ class Settling:
         wanted = clip.posed(turns, places)
         touched = wish.turned | wish.moved
         idle, thrown = self._switched(touched)
-        for j, parent in enumerate(clip.parents):
-            if parent >= 0:
-                touched[:, j] |= touched[:, parent]
-        touched = (touched & ~idle) | thrown
+        touched = (self._with_below(touched) & ~idle) | thrown
         self.rows = np.flatnonzero(touched.any(axis=1))
         self.missed, self.worst = 0.0, ""
         self._wanted, self._touched, self._wish = wanted[self.rows], touched[self.rows], wish
@@ -112,12 +109,16 @@ class Settling:
         off = (error > REACHED) | ((gap > REACHED_PLACE) & judged & self._wish.moved[self.rows])
         if not off.any():
             return True
-        below = off.copy()
+        self._solve(seen, self._with_below(off) & self._touched & self._unlimited, off)
+        return False
+
+    def _with_below(self, bones: np.ndarray) -> np.ndarray:
+        """Bones on frames (T, J), and all that hang from them."""
+        below = bones.copy()
         for j, parent in enumerate(self._clip.parents):
             if parent >= 0:
                 below[:, j] |= below[:, parent]
-        self._solve(seen, below & self._touched & self._unlimited, off)
-        return False
+        return below
 
     def _solve(self, seen: Seen, asked: np.ndarray, must: np.ndarray) -> None:
         """Find the channels of the bones asked for (R, J); those that need no change get none unless they must."""

@@ -339,16 +339,9 @@ class _Result:
     def _resting(self, ob: Object, original: Action | None) -> dict[tuple[str, int], float]:
         """Values of the channels that the result has keys for and the original has none."""
         clip, values = self._read, {}
-        for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
-            bone = armature.owner(ob, clip, name)
-            rotation, count = rotations.channels(mode)
-            for channel, size, raw, keyed in (
-                (rotation, count, clip.raw_rotations, clip.rotations_keyed),
-                ("location", 3, clip.raw_locations, clip.locations_keyed),
-            ):
-                for i in range(size):
-                    if not keyed[j, i]:
-                        values[rig.path(bone, channel), i] = float(raw[0, j, i])
+        for _, bone, channel, raw, keyed in armature.channels(ob, clip):
+            for i in np.flatnonzero(~keyed).tolist():
+                values[rig.path(bone, channel), i] = float(raw[0, i])
         for bone_name, name, value in self._properties:
             values[rig.property_path(ob.pose.bones[bone_name], name), 0] = float(value)
         written = {(curve.data_path, curve.array_index) for curve in compat.curves(ob.animation_data)}
@@ -393,23 +386,12 @@ def check_unedited(ob: Object, clip: Clip) -> None:
     """Raise ArmatureError where a keyed channel, or a bone's rotation mode, is no longer what was read."""
     modes = tuple(armature.owner(ob, clip, name).rotation_mode for name in clip.names)
     found = armature.motion_curves(ob.animation_data)
-    same = modes == clip.modes
-    for j, name in enumerate(clip.names):
-        if not same:
-            break
-        bone = armature.owner(ob, clip, name)
-        for channel, raw, keyed in (
-            (rotations.channels(modes[j])[0], clip.raw_rotations, clip.rotations_keyed),
-            ("location", clip.raw_locations, clip.locations_keyed),
-        ):
-            path = rig.path(bone, channel)
-            for i in np.flatnonzero(keyed[j]).tolist():
-                curve = found.get((path, i))
-                same = (
-                    same
-                    and curve is not None
-                    and bool((curves.sample(curve, clip.frames) == raw[:, j, i]).all())
-                )
+    same = modes == clip.modes and all(
+        (curve := found.get((rig.path(bone, channel), i))) is not None
+        and (curves.sample(curve, clip.frames) == raw[:, i]).all()
+        for _, bone, channel, raw, keyed in armature.channels(ob, clip)
+        for i in np.flatnonzero(keyed).tolist()
+    )
     if not same:
         raise ArmatureError(
             f"{clip.action} was edited while DPoser was at work; nothing was changed: clean it again."
@@ -419,14 +401,11 @@ def check_unedited(ob: Object, clip: Clip) -> None:
 def _present(ob: Object, clip: Clip, change: Change) -> Iterator[tuple[int, str, FCurve]]:
     """Bone, property and curve of every channel that has one and is about to change."""
     found = armature.motion_curves(ob.animation_data)
-    for j, (name, mode) in enumerate(zip(clip.names, clip.modes, strict=True)):
-        bone = armature.owner(ob, clip, name)
-        rotation, count = rotations.channels(mode)
-        for channel, size, changed in ((rotation, count, change.turned[:, j]), ("location", 3, change.moved[:, j])):
-            path = rig.path(bone, channel)
-            for i in range(size) if changed.any() else ():
-                if (path, i) in found:
-                    yield j, channel, found[path, i]
+    for j, bone, channel, _, keyed in armature.channels(ob, clip):
+        changed = change.moved[:, j] if channel == "location" else change.turned[:, j]
+        for i in range(len(keyed)) if changed.any() else ():
+            if (curve := found.get((rig.path(bone, channel), i))) is not None:
+                yield j, channel, curve
 
 
 def _local(ob: Object, clip: Clip, change: Change) -> Change:
@@ -491,13 +470,11 @@ def _assign(ob: Object, action: Action | None, slot: str) -> None:
 
 def _keep_changed(ob: Object, clip: Clip, change: Change) -> None:
     """Take every curve that shows no change out of the assigned action."""
-    kept: set[str] = set()
-    for j, name in enumerate(clip.names):
-        bone = armature.owner(ob, clip, name)
-        if change.turned[:, j].any():
-            kept.add(rig.path(bone, rotations.channels(clip.modes[j])[0]))
-        if change.moved[:, j].any():
-            kept.add(rig.path(bone, "location"))
+    kept = {
+        rig.path(bone, channel)
+        for j, bone, channel, _, _ in armature.channels(ob, clip)
+        if (change.moved if channel == "location" else change.turned)[:, j].any()
+    }
     for curve in list(compat.curves(ob.animation_data)):
         if curve.data_path not in kept and not curve.data_path.endswith('"]'):
             compat.remove_curve(ob.animation_data, curve)

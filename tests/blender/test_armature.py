@@ -177,12 +177,7 @@ def test_a_bone_without_keys_gets_them_where_it_changes(armature: Any, rigs: Any
     rigs.animate(ob)
     for curve in list(part_curves(ob)):
         if "head" in curve.data_path:
-            bag = (
-                ob.animation_data.action.fcurves
-                if not compat.HAS_SLOTS
-                else compat._channelbag(ob.animation_data).fcurves
-            )
-            bag.remove(curve)
+            compat.remove_curve(ob.animation_data, curve)
     ob.pose.bones["head"].rotation_quaternion = (1, 0, 0, 0)
     clip = read(ob)
     changed, j = nowhere(clip), clip.names.index("head")

@@ -12,6 +12,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from rigcheck import clips  # noqa: E402
+from rigcheck.clips import everywhere  # noqa: E402
 from rigcheck.extension import part  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bvh_test"
@@ -41,14 +43,7 @@ def read(armature: Any, ob: Any, last: int) -> Any:
 
 def turned(clip: Any, degrees: float = 20.0) -> np.ndarray:
     """Each bone turned about its own X axis, by an angle that sways."""
-    half = np.radians(degrees) / 2 * np.sin(np.arange(len(clip)) / 15)[:, None]
-    w, x, y, z = np.moveaxis(clip.rotations, -1, 0)
-    c, s = np.cos(half), np.sin(half)
-    return np.stack([c * w - s * x, c * x + s * w, c * y + s * z, c * z - s * y], axis=-1)
-
-
-def everywhere(clip: Any) -> np.ndarray:
-    return np.ones(clip.rotations.shape[:2], bool)
+    return clips.turned(clip, degrees * np.sin(np.arange(len(clip)) / 15)[:, None])
 
 
 def root_alone(clip: Any) -> np.ndarray:

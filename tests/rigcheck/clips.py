@@ -20,8 +20,8 @@ def read(ob: Any, first: int = 1, last: int = 48) -> Any:
     return clip
 
 
-def turned(clip: Any, degrees: float = 20.0) -> np.ndarray:
-    """The clip's rotations, each bone turned a little about its own X axis."""
+def turned(clip: Any, degrees: float | np.ndarray = 20.0) -> np.ndarray:
+    """The clip's rotations, each bone turned a little about its own X axis; the angle may be an array to (T, J)."""
     half = np.radians(degrees) / 2
     w, x, y, z = np.moveaxis(clip.rotations, -1, 0)
     c, s = np.cos(half), np.sin(half)
