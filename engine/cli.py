@@ -7,6 +7,7 @@ Exit codes: 0 done, 2 wrong usage or an error that one sentence on stderr explai
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -14,6 +15,8 @@ from typing import NoReturn
 
 import engine
 from engine.failures import explain
+from engine.packages import need_torch
+from engine.wording import printable
 
 Run = Callable[[argparse.Namespace], int]
 Configure = Callable[[argparse.ArgumentParser], Run]
@@ -29,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Interrupted.", file=sys.stderr)
         return 130
     except Exception as error:  # the user gets a sentence, below the traceback of what nobody foresaw
-        print(explain(error, "the lines above"), file=sys.stderr)
+        sentence = explain(error, "the lines above")
+        with contextlib.suppress(OSError):  # standard error may go to a full disk
+            print(printable(str(sentence)), file=sys.stderr)
         return 2
 
 
@@ -46,19 +51,33 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _command(module: str) -> Configure:
-    """A command that lives in ``engine.commands`` (or ``engine.training``), imported only when it is asked for."""
+def _command(module: str, learned: bool = False) -> Configure:
+    """A command that lives in ``engine.commands`` (or ``engine.training``), imported only when it is asked for.
+
+    Args:
+        module: where it is.
+        learned: whether it needs PyTorch whatever its options.
+    """
 
     def configure(parser: argparse.ArgumentParser) -> Run:
         command = import_module(module)
         command.add_arguments(parser)
-        return command.run
+
+        def run(args: argparse.Namespace) -> int:
+            if learned:
+                need_torch(f"The command {parser.prog.rpartition(' ')[2]}")
+            return command.run(args)
+
+        return run
 
     return configure
 
 
 def _serve(parser: argparse.ArgumentParser) -> Run:
     def run(args: argparse.Namespace) -> NoReturn:
+        from engine import process
+
+        process.lower_priority()  # before NumPy, whose threads stay as they are made
         from engine import serve
 
         serve.main()
@@ -68,12 +87,13 @@ def _serve(parser: argparse.ArgumentParser) -> Run:
 
 _COMMANDS: dict[str, tuple[str, Configure]] = {
     "clean": ("clean a BVH or AMASS clip, or a folder of them", _command("engine.commands.clean")),
-    "complete": ("fill in missing joints or limbs of a clip", _command("engine.commands.complete")),
-    "generate": ("generate natural poses", _command("engine.commands.generate")),
+    "complete": ("fill in missing joints or limbs of a clip", _command("engine.commands.complete", learned=True)),
+    "generate": ("generate natural poses", _command("engine.commands.generate", learned=True)),
+    "idle": ("make a looping idle from a pose", _command("engine.commands.idle", learned=True)),
     "inbetween": ("fill the frames between the keys of a clip", _command("engine.commands.inbetween")),
-    "fit": ("fit poses to 2D keypoints, 3D joints or effector targets", _command("engine.commands.fit")),
-    "score": ("tell how plausible the poses of a clip are", _command("engine.commands.score")),
-    "evaluate": ("measure tasks on data whose truth is known", _command("engine.commands.evaluate")),
-    "train": ("train a prior on motion capture", _command("engine.training.train")),
+    "fit": ("fit poses to 2D keypoints, 3D joints or effector targets", _command("engine.commands.fit", learned=True)),
+    "score": ("tell how plausible the poses of a clip are", _command("engine.commands.score", learned=True)),
+    "evaluate": ("measure tasks on data whose truth is known", _command("engine.commands.evaluate", learned=True)),
+    "train": ("train a prior on motion capture", _command("engine.training.train", learned=True)),
     "serve": ("answer Blender over stdin and stdout", _serve),
 }

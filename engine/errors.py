@@ -24,8 +24,16 @@ class WeightsError(EngineError):
     """Trained weights are missing, damaged, or made for another network."""
 
 
+class PackageError(EngineError):
+    """A package that is needed is missing from the engine's Python, or cannot be loaded there."""
+
+
 class DeviceError(EngineError):
     """The requested compute device is not there."""
+
+
+class OutOfMemory(EngineError):
+    """Memory was too small, whatever was tried."""
 
 
 class ProtocolError(EngineError):

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
 import traceback
 
-from engine.errors import EngineError
+from engine.errors import EngineError, FileError, OutOfMemory
+from engine.memory import EXHAUSTED, is_out_of_memory
+from engine.packages import in_a_line
 
 
 def explain(error: BaseException, details: str) -> EngineError:
@@ -23,19 +27,26 @@ def explain(error: BaseException, details: str) -> EngineError:
             f"The engine's Python ({sys.executable}) lacks the module {error.name}; install it there or "
             "choose another interpreter."
         )
-    traceback.print_exception(error)
-    if _is_out_of_memory(error):
+    with contextlib.suppress(OSError):  # the sentence is told also where the disk of the log is full
+        traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return FileError("The output cannot be written, as the disk is full; free some space and try again.")
+    if is_out_of_memory(error):
+        return OutOfMemory(EXHAUSTED)
+    cause = in_a_line(error)
+    if isinstance(error, ImportError) and (package := _imported(error)):
         return EngineError(
-            "The engine ran out of memory; clean a shorter range, or choose the CPU as device."
+            f"The engine's Python ({sys.executable}) cannot load {package} ({cause}); reinstall it there or "
+            "choose another interpreter."
         )
-    cause = f"{type(error).__name__}: {error}".splitlines()[0]
     return EngineError(f"The engine met an unforeseen error ({cause}); see {details} and report it.")
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    # PyTorch's class is named, not imported, since it may not be loaded; its CPU allocator has no class.
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
+def _imported(error: ImportError) -> str:
+    """The package whose own code failed to be imported; nothing where that is the engine's."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = str(place.tb_frame.f_globals.get("__name__", "")) if place is not None else ""
+    package = module.partition(".")[0]
+    return "" if package in ("engine", "importlib", "__main__") else package

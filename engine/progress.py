@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from typing import TextIO
@@ -10,6 +11,44 @@ from typing import TextIO
 LINE_INTERVAL = 5.0  # seconds between the lines of a log
 BAR_INTERVAL = 0.1
 _BAR_WIDTH = 24
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write where that can be done: a clip is no worse for a log on a full disk."""
+    with contextlib.suppress(OSError):
+        stream.write(text)
+        stream.flush()
+
+
+class Bar:
+    """The last line of a terminal, drawn over itself; `Bar.shown` is whether there is a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.shown = stream.isatty()
+        self._stream = stream
+        self._drawn = 0
+
+    def draw(self, label: str, share: float, text: str) -> None:
+        """A bar filled by a share, 0 to 1, between two texts."""
+        filled = round(share * _BAR_WIDTH)
+        self._write(f"{label} [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {text}")
+
+    def clear(self) -> None:
+        """Take the bar off the terminal."""
+        if self._drawn:
+            self._write("")
+            write(self._stream, "\r")
+
+    def _write(self, text: str) -> None:
+        text = text[: shutil.get_terminal_size().columns - 1]
+        write(self._stream, "\r" + text.ljust(self._drawn))
+        self._drawn = len(text)
+
+
+def time_left(elapsed: float, share: float) -> str:
+    """Minutes and seconds that remain of a work of which a share, above 0, took so many seconds, in words."""
+    left = round(elapsed * (1 - share) / share)
+    return f"{left // 60}:{left % 60:02d} left"
 
 
 class Progress:
@@ -23,38 +62,26 @@ class Progress:
 
     def __init__(self, label: str, frames: int, stream: TextIO) -> None:
         self._label, self._frames, self._stream = label, frames, stream
-        self._bar = stream.isatty()
+        self._bar = Bar(stream)
         self._begin = time.monotonic()
-        self._written = self._begin if not self._bar else -BAR_INTERVAL
-        self._drawn = 0
+        self._written = self._begin if not self._bar.shown else -BAR_INTERVAL
 
     def step(self, done: int, total: int, stage: str) -> None:
         """Take note that ``done`` of ``total`` steps are done and that the task is in ``stage``."""
         now = time.monotonic()
-        if total <= 0 or now - self._written < (BAR_INTERVAL if self._bar else LINE_INTERVAL):
+        if total <= 0 or now - self._written < (BAR_INTERVAL if self._bar.shown else LINE_INTERVAL):
             return
         self._written = now
         share = min(max(done / total, 0.0), 1.0)
         text = f"{share:4.0%}  {stage}"
         if share > 0:
             elapsed = max(now - self._begin, 1e-3)
-            left = round(elapsed * (1 - share) / share)
-            text += f"  {self._frames * share / elapsed:.0f} frames/s  {left // 60}:{left % 60:02d} left"
-        if self._bar:
-            filled = round(share * _BAR_WIDTH)
-            self._draw(f"{self._label} [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {text}")
+            text += f"  {self._frames * share / elapsed:.0f} frames/s  {time_left(elapsed, share)}"
+        if self._bar.shown:
+            self._bar.draw(self._label, share, text)
         else:
-            print(f"{self._label}: {text.strip()}", file=self._stream, flush=True)
+            write(self._stream, f"{self._label}: {text.strip()}\n")
 
     def close(self) -> None:
         """Take the bar off the terminal."""
-        if self._drawn:
-            self._draw("")
-            self._stream.write("\r")
-            self._stream.flush()
-
-    def _draw(self, text: str) -> None:
-        text = text[: shutil.get_terminal_size().columns - 1]
-        self._stream.write("\r" + text.ljust(self._drawn))
-        self._stream.flush()
-        self._drawn = len(text)
+        self._bar.clear()

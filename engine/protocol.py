@@ -15,7 +15,7 @@ Values are not checked: an array may hold NaN, which is for `Motion` to refuse. 
 
 A request, and the answers to it::
 
-    {"op": "hello" | "clean" | "map" | "cancel", "id": n, "params": {...}}
+    {"op": "hello" | "cancel" | one of `engine.requests.TASKS`, "id": n, "params": {...}}
 
     {"id": n, "type": "progress", "done": i, "total": n, "stage": "in words"}     any number of times
     {"id": n, "type": "result", "result": {...}}                                  once and last, or
@@ -23,8 +23,8 @@ A request, and the answers to it::
 
 ``cancel`` names its victim in ``params``, ``{"job": n}``, and has no answer of its own: the job ends with an
 error of kind ``Cancelled``. An engine whose task then does not stop ends itself with `EXIT_STUCK`; requests
-still in its queue are to be sent to the next one. An error whose id is null concerns the pipe itself, and the
-engine ends after it.
+still in its queue are to be sent to the next one. A result may hold ``notes``, sentences about how it came
+about. An error whose id is null concerns the pipe itself, and the engine ends after it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 
 from .errors import ProtocolError
+from .wording import fit
 
 VERSION = 1
 MAGIC = b"DPSR"
@@ -57,6 +58,10 @@ class VersionError(ProtocolError):
     """The other side speaks another version of the protocol."""
 
 
+class CutShortError(ProtocolError):
+    """The stream ended within a frame."""
+
+
 Header = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 
@@ -70,7 +75,8 @@ def write_frame(stream: BinaryIO, header: Header, arrays: Mapping[str, np.ndarra
         arrays: of the dtypes in `DTYPES`, any byte order and memory layout.
 
     Raises:
-        ProtocolError: the header is not JSON or over `MAX_HEADER`, or an array has another dtype.
+        ProtocolError: the header is not JSON or over `MAX_HEADER`, an array has another dtype, or all together are over
+            `MAX_PAYLOAD`.
         OSError: the other side is gone.
     """
     entries: list[Header] = []
@@ -80,10 +86,13 @@ def write_frame(stream: BinaryIO, header: Header, arrays: Mapping[str, np.ndarra
         dtype = DTYPES.get(array.dtype.name)
         if dtype is None:
             raise ProtocolError(
-                f"The array {name!r} has dtype {array.dtype}, which the engine pipe does not carry."
+                f"The array {fit(name)} has dtype {array.dtype}, which the engine pipe does not carry."
             )
+        begin, end = end, end + array.size * dtype.itemsize
+        if end > MAX_PAYLOAD:
+            most = f"{MAX_PAYLOAD / 1e9:.1f}"
+            raise ProtocolError(f"A message is over the engine pipe's {most} GB; choose a shorter range.")
         chunk = np.asarray(array, dtype=dtype, order="C")
-        begin, end = end, end + chunk.nbytes
         entries.append(
             {"name": name, "dtype": array.dtype.name, "shape": list(chunk.shape), "begin": begin, "end": end}
         )
@@ -103,27 +112,52 @@ def write_frame(stream: BinaryIO, header: Header, arrays: Mapping[str, np.ndarra
     stream.flush()
 
 
-def read_frame(stream: BinaryIO, max_payload: int = MAX_PAYLOAD) -> tuple[Header, Arrays] | None:
+def skip_noise(stream: BinaryIO, most: int) -> bytes:
+    """Pass over what a library or a wrapper printed before the first frame.
+
+    Args:
+        stream: a buffered, blocking binary stream.
+        most: bytes that are passed over before this is given up.
+
+    Returns:
+        What `read_frame` needs as ``begun``: the magic, or all there was where the stream ended or went on too long.
+
+    Raises:
+        OSError: the other side is gone.
+    """
+    last = b""
+    for _ in range(most + len(MAGIC)):
+        byte = stream.read(1)
+        last = (last + byte)[-len(MAGIC) :]
+        if last == MAGIC or not byte:
+            break
+    return last
+
+
+def read_frame(
+    stream: BinaryIO, max_payload: int = MAX_PAYLOAD, begun: bytes = b""
+) -> tuple[Header, Arrays] | None:
     """Read one frame; None where the stream ended before it began.
 
     Args:
         stream: a blocking binary stream with ``readinto``.
         max_payload: the most bytes of arrays that are accepted.
+        begun: the frame's first bytes, where they have been read.
 
     Returns:
         The header, and the arrays by name: writable, C order.
 
     Raises:
         ProtocolError: anything but a whole, well-formed frame of this `VERSION`. The stream is then out of
-            step: close it.
+            step: close it. `CutShortError` where it ended within the frame.
         OSError: the other side is gone.
     """
-    prefix = bytearray(_PREFIX.size)
-    got = _fill(stream, memoryview(prefix))
+    prefix = bytearray(begun.ljust(_PREFIX.size, b"\0"))
+    got = len(begun) + _fill(stream, memoryview(prefix)[len(begun) :])
     if got == 0:
         return None
     if got < len(prefix):
-        _damaged("it is cut short")
+        _cut_short()
     magic, version, header_size, payload_size = _PREFIX.unpack(prefix)
     if magic != MAGIC:
         _damaged("it does not begin as a message should")
@@ -138,16 +172,20 @@ def read_frame(stream: BinaryIO, max_payload: int = MAX_PAYLOAD) -> tuple[Header
         _damaged(f"its arrays claim {payload_size} bytes, over the limit of {max_payload}")
     text = bytearray(header_size)
     if _fill(stream, memoryview(text)) < header_size:
-        _damaged("it is cut short")
+        _cut_short()
     header, arrays = _parse(bytes(text), payload_size)
     for array in arrays.values():
         if array.nbytes and _fill(stream, array.reshape(-1).view(np.uint8).data) < array.nbytes:
-            _damaged("it is cut short")
+            _cut_short()
     return header, arrays
 
 
-def _damaged(cause: str) -> NoReturn:
-    raise ProtocolError(f"A message on the engine pipe is damaged ({cause}); restart the engine.")
+def _damaged(cause: str, error: type[ProtocolError] = ProtocolError) -> NoReturn:
+    raise error(f"A message on the engine pipe is damaged ({cause}); restart the engine.")
+
+
+def _cut_short() -> NoReturn:
+    _damaged("it is cut short", CutShortError)
 
 
 def _fill(stream: BinaryIO, view: memoryview) -> int:
@@ -179,9 +217,9 @@ def _parse(text: bytes, payload: int) -> tuple[Header, Arrays]:
     for entry in entries:
         name, dtype, shape, end = _check_entry(entry, end)
         if name in arrays:
-            _damaged(f"it holds the array {name!r} twice")
+            _damaged(f"it holds the array {fit(name)} twice")
         if end > payload:
-            _damaged(f"the array {name!r} goes beyond the message")
+            _damaged(f"the array {fit(name)} goes beyond the message")
         arrays[name] = np.empty(shape, dtype)
     if end != payload:
         _damaged("bytes follow its last array")
@@ -208,16 +246,16 @@ def _check_entry(entry: object, begin: int) -> tuple[str, np.dtype, tuple[int, .
         _damaged("an array's name is not text")
     dtype = DTYPES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
     if dtype is None:
-        _damaged(f"the array {name!r} has an unknown dtype")
+        _damaged(f"the array {fit(name)} has an unknown dtype")
     if not isinstance(shape, list) or len(shape) > _MAX_DIMENSIONS or not all(map(_is_size, shape)):
-        _damaged(f"the array {name!r} has an impossible shape")
+        _damaged(f"the array {fit(name)} has an impossible shape")
     # NumPy bounds the product of the non-zero dimensions even where another is zero.
     if math.prod(size for size in shape if size) * dtype.itemsize > sys.maxsize:
-        _damaged(f"the array {name!r} is too large")
+        _damaged(f"the array {fit(name)} is too large")
     if entry["begin"] != begin or not _is_size(entry["end"]):
-        _damaged(f"the array {name!r} does not begin where the last one ended")
+        _damaged(f"the array {fit(name)} does not begin where the last one ended")
     if entry["end"] - begin != math.prod(shape) * dtype.itemsize:
-        _damaged(f"the array {name!r} has another size than its shape")
+        _damaged(f"the array {fit(name)} has another size than its shape")
     return name, dtype, tuple(shape), entry["end"]
 
 

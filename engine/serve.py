@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,11 +30,17 @@ import engine
 from engine import protocol
 from engine.errors import Cancelled, DeviceError, EngineError, ProtocolError
 from engine.failures import explain
+from engine.notes import listening
+from engine.packages import need_torch
+from engine.process import end_with_parent, spare_threads
 from engine.protocol import Arrays, Header
 from engine.requests import TASKS
+from engine.wording import fit
 
 PROGRESS_INTERVAL = 0.1  # seconds
+MAX_MESSAGE = 2000  # letters of a sentence that names what came from outside
 LEAVE_LIMIT = 1.0  # seconds a task has to stop when it is cancelled
+_UNKNOWN: Header = {"ready": False, "torch": None, "devices": {"cpu": ""}}  # while PyTorch is loaded
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 
@@ -42,6 +49,7 @@ def main() -> NoReturn:
     # Ctrl-C in a terminal is for Blender, which then closes our stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    end_with_parent()
     source, sink = _claim_pipes()
     status = Server(source, sink).run()
     with contextlib.suppress(OSError):
@@ -101,9 +109,11 @@ class Server:
         try:
             while self._receive():
                 pass
-        except ProtocolError as error:  # Out of step with Blender: nothing after this can be understood.
-            print(error, file=sys.stderr)
-            self._send({"id": None, "type": "error", "kind": "ProtocolError", "message": str(error)})
+        except (ProtocolError, MemoryError) as error:  # Nothing after this can be understood.
+            failure = explain(error, "the log")
+            with contextlib.suppress(OSError):
+                print(failure, file=sys.stderr)
+            self._send({"id": None, "type": "error", "kind": "ProtocolError", "message": str(failure)})
             return 1
         except OSError:  # Windows says so where others report the end of the file.
             pass
@@ -132,14 +142,14 @@ class Server:
                 self._open[number] = job
             self._queue.put(job)
         else:
-            message = f"The engine knows no request called {op!r}; reinstall DPoser."
+            message = f"The engine knows no request called {fit(op)}; reinstall DPoser."
             self._send({"id": number, "type": "error", "kind": "ProtocolError", "message": message})
 
     def _hello(self, number: int, params: Header) -> None:
         """Say what this engine is: at once, or with ``{"wait": true}`` when it also knows about PyTorch."""
 
         def answer(loaded: Future[Header]) -> None:
-            torch = loaded.result() if loaded.done() else {"ready": False, "torch": None, "devices": ["cpu"]}
+            torch = loaded.result() if loaded.done() else _UNKNOWN
             self._send({"id": number, "type": "result", "result": _identity() | torch})
 
         if params.get("wait"):
@@ -162,9 +172,8 @@ class Server:
     def _end_if_stuck(self, job: Job) -> None:
         with self._lock:  # Nobody is in the middle of a message.
             if self._running is job:
-                print(
-                    "A cancelled task did not stop, so the engine ends with it.", file=sys.stderr, flush=True
-                )
+                with contextlib.suppress(OSError):
+                    print("A cancelled task did not stop, so the engine ends with it.", file=sys.stderr, flush=True)
                 os._exit(protocol.EXIT_STUCK)
 
     def _work(self) -> None:
@@ -177,7 +186,10 @@ class Server:
                 return
             self._running = job
         try:
-            result, arrays = TASKS[job.op](job.params, job.arrays, partial(self._step, job))
+            with listening() as notes:
+                result, arrays = TASKS[job.op](job.params, job.arrays, partial(self._step, job))
+            if notes:
+                result = result | {"notes": notes}
             self._finish(job, {"type": "result", "result": result}, arrays)
         except BaseException as error:  # Even SystemExit: it must not end the thread of the jobs to come.
             self._finish(job, _failure(explain(error, "the log")))
@@ -220,7 +232,10 @@ class Server:
 
 
 def _failure(error: EngineError) -> Header:
-    return {"type": "error", "kind": type(error).__name__, "message": str(error)}
+    message = str(error)
+    if len(message) > MAX_MESSAGE:
+        message = f"{message[:MAX_MESSAGE]}..."
+    return {"type": "error", "kind": type(error).__name__, "message": message}
 
 
 def _identity() -> dict[str, Any]:
@@ -236,29 +251,31 @@ def _identity() -> dict[str, Any]:
 
 
 def _torch_state() -> Header:
-    """Load PyTorch and say what it is: ``torch`` (version or null), ``devices``, ``ready``, ``problem``."""
+    """Load PyTorch and say what it is.
+
+    Returns:
+        ``ready`` (true), ``torch`` (version or null), ``devices`` (kind to name, of the processor none), ``automatic``
+        (the kind that is taken where the user leaves it to the engine), ``threads``; and ``problem``, the sentence,
+        where learned tools cannot run.
+    """
+    threads = spare_threads()
+    state: Header = {"ready": True, "torch": None, "devices": {"cpu": ""}, "automatic": "cpu", "threads": threads}
     try:
+        need_torch()
         import torch
 
-        from engine.device import pick_device
+        from engine.device import device_name, pick_device
 
-        torch.set_num_threads(min(torch.get_num_threads(), spare_threads()))
-        devices = []
-        for name in ("cpu", "cuda", "mps"):
+        torch.set_num_threads(min(torch.get_num_threads(), threads))
+        for kind in ("cpu", "cuda", "mps"):
             with contextlib.suppress(DeviceError):
-                devices.append(pick_device(name).type)
-        return {
-            "ready": True,
+                state["devices"][kind] = device_name(pick_device(kind))
+        return state | {
             "torch": torch.__version__,
-            "devices": devices,
+            "automatic": pick_device("auto").type,
             "threads": torch.get_num_threads(),
         }
-    except Exception as error:  # A broken PyTorch raises anything, and the filters work without it.
-        problem = str(explain(error, "the log"))
-        return {"ready": True, "torch": None, "devices": ["cpu"], "problem": problem}
-
-
-def spare_threads() -> int:
-    """Threads to compute with: all processors, but of more than two one is left to Blender's window."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return usable - 1 if usable > 2 else usable
+    except Exception as error:  # what a broken PyTorch raises; the filters work without it
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
+        return state | {"problem": str(explain(error, "the log"))}

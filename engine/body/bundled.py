@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 
 from engine.body.body import Body, fit_betas
 from engine.body.kinematics import forward_kinematics
+from engine.body.mean_shape import mean_offsets
 from engine.motion.joints import JOINTS, PARENTS
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ def bundled(betas: np.ndarray | None = None) -> Body:
     return Body(offsets, joints[0].copy(), shape, model.faces.astype(np.int64), MannequinSkin(model))
 
 
-@lru_cache(maxsize=1)
-def _mean_offsets() -> np.ndarray:
-    return bundled().offsets
-
-
 def pose_joints(pose: torch.Tensor) -> torch.Tensor:
     """Joints (..., 22, 3) in metres of the bundled body in poses without a root, pelvis at 0 and not turned.
 
@@ -52,7 +48,7 @@ def pose_joints(pose: torch.Tensor) -> torch.Tensor:
     """
     local = roma.rotvec_to_rotmat(pose)
     root = torch.eye(3, dtype=pose.dtype, device=pose.device).expand(*local.shape[:-3], 1, 3, 3)
-    offsets = torch.from_numpy(_mean_offsets()).to(pose)
+    offsets = torch.tensor(mean_offsets()).to(pose)
     return forward_kinematics(torch.cat([root, local], dim=-3), offsets, torch.zeros(3).to(pose))[0]
 
 

@@ -7,8 +7,7 @@ files with pickle allowed, so its skinning is used here but not its loader.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,14 @@ import torch
 
 from engine.body.body import Body, fit_betas
 from engine.errors import FileError
+from engine.motion import files, npz
 from engine.motion.joints import PARENTS
 
-MAX_BYTES = 1 << 30  # per array; the largest of SMPL-X, its pose blend shapes, has 122 MB in double precision
+MAX_BYTES = 1 << 30  # of the file, and of its arrays; those of SMPL-X have 300 MB in double precision
+
+_ADVICE = "choose a SMPL, SMPL-H or SMPL-X .npz, or download the model again"
+_KEYS = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
+_HANDS = ("hands_meanl", "hands_meanr")
 
 # Number of joints -> name of the model and its first joint of each hand, where hands have a mean pose.
 _MODELS: dict[int, tuple[str, tuple[int, ...]]] = {
@@ -76,7 +80,7 @@ class SmplSkin:
         self._parents = torch.as_tensor(arrays["kintree_table"][0].astype(np.int64))
         self._parents[0] = -1
         rest = torch.zeros(joints, 3)
-        for start, key in zip(_MODELS[joints][1], ("hands_meanl", "hands_meanr"), strict=False):
+        for start, key in zip(_MODELS[joints][1], _HANDS, strict=False):
             rest[start : start + _HAND_JOINTS] = tensor(arrays[key]).reshape(_HAND_JOINTS, 3)
         self._beyond = roma.rotvec_to_rotmat(rest[len(PARENTS) :])
 
@@ -108,34 +112,25 @@ def _shape_space(joints: int, columns: int) -> int:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays that pose the body, float64 except faces and tree, their shapes and values checked."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(4)
-            if start[:1] == b"\x80" or path.suffix.lower() == ".pkl":
-                raise FileError(
-                    f"{path.name} is a Python pickle, which may run code when opened; "
-                    "convert it to an .npz of plain arrays, or download the model as .npz."
-                )
-            if start[:2] != b"PK":
-                raise FileError(f"{path.name} is no .npz archive; choose a SMPL, SMPL-H or SMPL-X .npz.")
-            with zipfile.ZipFile(stream) as archive:
-                return _checked(path.name, archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FileError(f"{path.name} is truncated or damaged; download the model again.") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path.name} cannot be read: {reason}; choose another model file.") from error
+    start = files.read_bytes(path, MAX_BYTES, _ADVICE)[:2]
+    if start[:1] == b"\x80" or path.suffix.lower() == ".pkl":
+        raise FileError(
+            f"{path.name} is a Python pickle, which may run code when opened; "
+            "convert it to an .npz of plain arrays, or download the model as .npz."
+        )
+    if start != b"PK":
+        raise FileError(f"{path.name} is no .npz archive; choose a SMPL, SMPL-H or SMPL-X .npz.")
+    return _checked(path.name, npz.read(path, MAX_BYTES, (*_KEYS, *_HANDS), _ADVICE))
 
 
-def _checked(name: str, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
-    keys = ["v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table"]
-    arrays = {key: _array(name, archive, key) for key in keys}
+def _checked(name: str, members: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    arrays = {key: npz.array(name, members, key, advice=_ADVICE) for key in _KEYS}
     regressor = arrays["J_regressor"]
     joints, vertices = regressor.shape if regressor.ndim == 2 else (0, 0)
     if joints not in _MODELS:
         raise FileError(f"{name} has {joints} joints; choose a SMPL, SMPL-H or SMPL-X body (24, 52 or 55).")
     if _MODELS[joints][1]:
-        arrays |= {key: _array(name, archive, key) for key in ("hands_meanl", "hands_meanr")}
+        arrays |= {key: npz.array(name, members, key, advice=_ADVICE) for key in _HANDS}
     expected_shapes: dict[str, tuple[int, ...]] = {
         "v_template": (vertices, 3),
         "f": (*arrays["f"].shape[:1], 3),
@@ -168,29 +163,3 @@ def _check_tree(name: str, arrays: dict[str, np.ndarray]) -> None:
     ordered = all(0 <= p < j for j, p in enumerate(parents) if j)
     if tuple(parents[1 : len(PARENTS)]) != PARENTS[1:] or not ordered:
         raise FileError(f"{name} does not have the joint tree of SMPL; choose a SMPL, SMPL-H or SMPL-X .npz.")
-
-
-def _array(name: str, archive: zipfile.ZipFile, key: str) -> np.ndarray:
-    """One numeric array; its header must account for all of its bytes before it is allocated."""
-    try:
-        entry = archive.getinfo(f"{key}.npy")
-    except KeyError:
-        raise FileError(f"{name} has no array {key!r}; choose a SMPL, SMPL-H or SMPL-X .npz.") from None
-    try:
-        with archive.open(entry) as stream:
-            version = np.lib.format.read_magic(stream)
-            first = version == (1, 0)
-            header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-            shape, _, dtype = header(stream)
-            size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-            if dtype.kind == "O":
-                raise FileError(
-                    f"{name} holds {key} as a pickled Python object, which may run code when opened; "
-                    "convert it to an .npz of plain arrays."
-                )
-            if dtype.kind not in "fiu" or size != entry.file_size - stream.tell() or size > MAX_BYTES:
-                raise FileError(f"{name} holds a damaged array {key!r}; download the model again.")
-        with archive.open(entry) as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise FileError(f"{name} holds a damaged array {key!r}; download the model again.") from error

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of options that several commands share: frames, names, bone maps."""
+"""Values of options that several commands share: frames, names."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
+from collections.abc import Mapping
 
 from engine.errors import FileError, MotionError
-from engine.motion.files import read_bytes
+from engine.motion import npz
+from engine.motion.joints import JOINTS
+from engine.wording import fit
 
 Span = tuple[int | None, int | None]
 """Half-open range of frames as typed; None is the clip's own end."""
@@ -78,17 +79,13 @@ def resolve(span: Span, frames: int) -> tuple[int, int]:
     return begin, end
 
 
-def read_bone_map(path: Path) -> dict[str, str]:
-    """A bone map from a JSON file, joint name to bone name; FileError where the file is none.
-
-    The file holds the table itself, or is one that Blender's Bone Map panel has exported, with the table as "bones".
-    """
+def joint_names(name: str, members: Mapping[str, bytes]) -> list[str]:
+    """The array joint_names of a .npz file; FileError where there is none, or one of them is no joint of the body."""
     try:
-        bone_map = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path.name} is not a JSON file; write a bone map as joint: bone.") from error
-    if isinstance(bone_map, dict) and "dposer_bone_map" in bone_map:
-        bone_map = bone_map.get("bones")
-    if not isinstance(bone_map, dict) or not all(isinstance(bone, str) for bone in bone_map.values()):
-        raise FileError(f"{path.name} must map each joint's name to a bone's name.")
-    return bone_map
+        found = npz.texts(npz.array(name, members, "joint_names", "SU"))
+    except ValueError as error:
+        raise FileError(f"{name} has joint_names that cannot be as many; correct the file.") from error
+    unknown = next((joint for joint in found if joint not in JOINTS), None)
+    if unknown is not None:
+        raise FileError(f"{name} names a joint {fit(unknown)}; joints are {', '.join(JOINTS)}.")
+    return found

@@ -4,33 +4,34 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
-import engine
-from engine.commands.arguments import names, read_bone_map, resolve, seed, span, spans
-from engine.commands.clip_file import FORMATS
+from engine.commands.arguments import names, positive, seed, span, spans
+from engine.commands.clip_file import FORMATS, check_target
 from engine.errors import FileError
-from engine.failures import explain
-from engine.motion.files import replacing
-from engine.motion.motion import BodyMotion
+from engine.motion.bone_map_file import read_plain
+from engine.process import usable_cores
 from engine.progress import Progress
-from engine.tasks.clean import (
-    FEET,
-    LEARNED,
-    MAX_STRENGTH,
-    METHODS,
-    CleanBodyResult,
-    CleanResult,
-    CleanSettings,
-    clean,
-    clean_body,
-)
+from engine.takes.pool import Pool, WorkerPool
+from engine.takes.progress import TakesProgress, described
+from engine.takes.record import maker
+from engine.takes.run import Outcome, Run, remembered
+from engine.takes.summary import entry, sentences, table, totals, write_report
+from engine.takes.walk import find_takes, share
+from engine.takes.work import Cleaning, clean_clip, failure
+from engine.tasks.clean import FEET, LEARNED, MAX_STRENGTH, METHODS
+from engine.tasks.steps import OnStep
+from engine.wording import printable
+
+MOST_WORKERS = 8
+"""Unless asked for: each holds about 0.6 GB."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Frames are counted from 0 whatever the file says, and A:B means A up to but not including B, as in "
         "Python: 0:100 is the first hundred frames, 50: all from the 51st on. Exit code 0: all cleaned; 2: "
-        "an error, and nothing was written for that clip."
+        "an error, and nothing was written for that clip. A folder is cleaned with its folders below; takes that are "
+        "done stay as they are when the command is run again."
     )
     parser.add_argument(
         "input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file, or a folder of them"
@@ -77,6 +79,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all randomness (default: 0)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found and done")
     parser.add_argument("--overwrite", action="store_true", help="allow OUT to be IN itself")
+    folders = parser.add_argument_group("of folders")
+    folders.add_argument(
+        "--workers", type=positive, metavar="N",
+        help=f"processes that clean takes (default: one for each core, {MOST_WORKERS} at most)",
+    )  # fmt: skip
+    folders.add_argument(
+        "--threads", type=positive, default=1, metavar="N",
+        help="that each take is computed with; other numbers may change a result's last bits (default: 1)",
+    )  # fmt: skip
+    folders.add_argument("--again", action="store_true", help="clean also what is done already")
+    folders.add_argument(
+        "--time-limit", type=positive, metavar="S", help="seconds after which a take is given up (default: none)"
+    )
+    folders.add_argument(
+        "--share", type=portion, metavar="K/N", help="every N-th take, from the one at K on, counted from 0"
+    )
+    folders.add_argument("--ray", metavar="ADDRESS", help="have a Ray cluster do it: host:port of its head, or auto")
+    folders.add_argument(
+        "--summary", action="store_true", help="only tell what has been done, by all shares and machines"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,31 +106,107 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         FileError: there is nothing to clean, or OUT or the report cannot be what was asked for.
+        EngineError: no clip can be cleaned with what is there.
     """
-    clips = _clips(args.input, args.output, args.overwrite)
-    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
-    if args.report is not None:
-        _check_report(args.report, clips)
-    entries: list[dict[str, Any]] = []
-    begin = time.monotonic()
+    if not args.input.exists():
+        raise FileError(f"{args.input} does not exist; check its name.")
+    cleaning = Cleaning(
+        method=args.method,
+        prior=args.prior,
+        feet=args.feet,
+        strength=args.strength,
+        frames=args.range,
+        lock_frames=args.lock_frames,
+        bones=args.bones,
+        bone_map=None if args.bone_map is None else read_plain(args.bone_map),
+        seed=args.seed,
+        device=args.device,
+    )
+    return _clean_folder(args, cleaning) if args.input.is_dir() else _clean_file(args, cleaning)
+
+
+def _clean_file(args: argparse.Namespace, cleaning: Cleaning) -> int:
+    """Clean one clip in this process, with all its threads."""
+    source: Path = args.input
+    target: Path = args.output / source.name if args.output.is_dir() else args.output
+    if args.share or args.ray or args.summary:
+        raise FileError(f"{source.name} is one clip; --share, --ray and --summary are for folders.")
+    if source.suffix.lower() not in FORMATS:
+        raise FileError(f"{source.name} is neither a .bvh nor an .npz file; convert it to one of them.")
+    check_target(source, target, args.overwrite)
+    _check_report(args.report, [source, target])
+    clip = {"input": str(source), "output": str(target)}
+    bars: list[Progress] = []
+
+    def watch(frames: int) -> OnStep:
+        bars.append(Progress(printable(source.name), frames, sys.stderr))
+        return bars[-1].step
+
     try:
-        _clean_all(clips, args, bone_map, entries)
-    finally:  # an interrupted run says what it has done
-        if args.report is not None:
-            with replacing(args.report) as stream:
-                text = json.dumps({"engine": engine.__version__, "clips": entries}, indent=2, allow_nan=False)
-                stream.write(text.encode() + b"\n")
-    failed = [clip.label for clip, entry in zip(clips, entries, strict=True) if "error" in entry]
-    if len(clips) > 1:
-        print(_summary(entries, failed, time.monotonic() - begin), file=sys.stderr)
-    return 2 if failed else 0
+        clip |= clean_clip(source, target, cleaning, watch)
+    except Exception as error:
+        clip |= failure(error)
+    finally:
+        for bar in bars:
+            bar.close()
+    print(printable(clip["error"] if "error" in clip else f"{source.name}: {described(clip)}"), file=sys.stderr)
+    if args.report is not None:
+        write_report(args.report, cleaning.asked(), [clip])
+    return 2 if "error" in clip else 0
 
 
-def _check_report(report: Path, clips: list[_Clip]) -> None:
+def _clean_folder(args: argparse.Namespace, cleaning: Cleaning) -> int:
+    """Clean the takes of a folder in other processes; what has come of them is told in any case."""
+    takes = find_takes(args.input, args.output, args.overwrite)
+    _check_report(args.report, [path for take in takes for path in (take.source, take.target)])
+    if args.share:
+        takes = share(takes, *args.share)
+    made_by = maker(cleaning.asked())
+    if args.summary:
+        return _tell(args, cleaning, remembered(takes, args.output, made_by), None)
+    begin = time.monotonic()
+    progress = TakesProgress(sys.stderr)
+    run = Run(takes, args.output, made_by, progress, args.again, args.time_limit)
+    try:
+        with _interrupted_by_termination():
+            run.go(lambda: _pool(args, cleaning, len(takes)))
+    except BaseException:
+        progress.close()
+        if any(outcome.entry for outcome in run.outcomes()):
+            with suppress(FileError):  # What stopped the run is what to tell.
+                _tell(args, cleaning, run.outcomes(), time.monotonic() - begin)
+        raise
+    progress.close()
+    return _tell(args, cleaning, run.outcomes(), time.monotonic() - begin)
+
+
+def _pool(args: argparse.Namespace, cleaning: Cleaning, takes: int) -> Pool:
+    if args.ray:
+        from engine.takes.ray_pool import RayPool
+
+        return RayPool(cleaning, args.ray, args.threads)
+    workers = args.workers or min(MOST_WORKERS, max(1, usable_cores() // args.threads))
+    return WorkerPool(cleaning, min(workers, takes), args.threads)
+
+
+def _tell(
+    args: argparse.Namespace, cleaning: Cleaning, outcomes: Sequence[Outcome], seconds: float | None
+) -> int:
+    """Print the summary and write the report; returns the exit code."""
+    for text in (table(outcomes), sentences(outcomes, seconds)):
+        if text:
+            print(text, file=sys.stderr)
+    if args.report is not None:
+        entries = [entry(outcome) for outcome in outcomes]
+        write_report(args.report, cleaning.asked(), entries, totals=totals(outcomes, seconds))
+    return 0 if all(outcome.well for outcome in outcomes) else 2
+
+
+def _check_report(report: Path | None, clips: Sequence[Path]) -> None:
     """Refuse a report that could not be written, or would be written over a clip."""
-    if report.suffix.lower() in FORMATS or report.resolve() in {
-        path.resolve() for clip in clips for path in (clip.source, clip.target)
-    }:
+    if report is None:
+        return
+    if report.suffix.lower() in FORMATS or report.resolve() in {path.resolve() for path in clips}:
         raise FileError(
             f"The report {report.name} would be written over a clip; give it a name ending in .json."
         )
@@ -116,126 +214,34 @@ def _check_report(report: Path, clips: list[_Clip]) -> None:
         raise FileError(f"The report {report} cannot be written there; name another file.")
 
 
-def _clean_all(
-    clips: list[_Clip],
-    args: argparse.Namespace,
-    bone_map: dict[str, str] | None,
-    entries: list[dict[str, Any]],
-) -> None:
-    """Clean every clip; ``entries`` grows by one per clip."""
-    for number, clip in enumerate(clips, start=1):
-        label = clip.source.name if len(clips) == 1 else f"{number}/{len(clips)} {clip.label}"
-        entry = {"input": str(clip.source), "output": str(clip.target)}
-        try:
-            entries.append(entry | _clean_clip(clip, label, args, bone_map))
-        except Exception as error:
-            failure = explain(error, "the lines above")
-            entries.append(entry | {"error": str(failure), "kind": type(failure).__name__})
-            print(failure if len(clips) == 1 else f"{label}: {failure}", file=sys.stderr)
+@contextmanager
+def _interrupted_by_termination() -> Iterator[None]:
+    """A batch system that ends the job is heeded as Ctrl-C is."""
 
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
 
-@dataclass(frozen=True)
-class _Clip:
-    source: Path
-    target: Path
-    label: str
-
-
-def _clips(source: Path, target: Path, overwrite: bool) -> list[_Clip]:
-    """What to clean, and where to; checked as far as can be before work begins."""
-    if source.is_dir():
-        if target.exists() and not target.is_dir():
-            raise FileError(
-                f"{source.name} is a folder but {target.name} is a file; name a folder to write to."
-            )
-        inside = target.resolve()
-        found = [
-            path for path in sorted(source.rglob("*")) if path.suffix.lower() in FORMATS and path.is_file()
-        ]
-        if inside != source.resolve():  # What an earlier run left there is no input of this one.
-            found = [path for path in found if not path.resolve().is_relative_to(inside)]
-        if not found:
-            raise FileError(f"There are no .bvh or .npz clips in {source}; name another folder.")
-        clips = [
-            _Clip(path, target / path.relative_to(source), str(path.relative_to(source))) for path in found
-        ]
-    elif not source.exists():
-        raise FileError(f"{source} does not exist; check its name.")
-    else:
-        if source.suffix.lower() not in FORMATS:
-            raise FileError(f"{source.name} is neither a .bvh nor an .npz file; convert it to one of them.")
-        if target.is_dir():
-            target = target / source.name
-        elif target.suffix.lower() != source.suffix.lower():
-            raise FileError(f"{target.name} must end in {source.suffix}, as {source.name} does; rename it.")
-        if not target.parent.is_dir():
-            raise FileError(f"The folder {target.parent} does not exist; create it first.")
-        clips = [_Clip(source, target, source.name)]
-    if not overwrite:
-        for clip in clips:
-            if clip.target.exists() and clip.source.samefile(clip.target):
-                raise FileError(f"{clip.label} would be written over; name another OUT or pass --overwrite.")
-    return clips
-
-
-def _clean_clip(
-    clip: _Clip, label: str, args: argparse.Namespace, bone_map: dict[str, str] | None
-) -> dict[str, Any]:
-    """Clean one clip; its part of the report."""
-    begin = time.monotonic()
-    files = FORMATS[clip.source.suffix.lower()]
-    content = files.read(clip.source)
-    frames = len(content.motion)
-    settings = _settings(args, frames)
-    progress = Progress(label, frames, sys.stderr)
-    result: CleanResult | CleanBodyResult
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        if isinstance(content.motion, BodyMotion):
-            result = clean_body(content.motion, settings, progress.step)
-        else:
-            result = clean(content.motion, settings, bone_map, progress.step)
+        yield
     finally:
-        progress.close()
-    try:
-        clip.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"The folder {clip.target.parent} cannot be created ({error.strerror}).") from error
-    files.write(clip.target, content, result.motion)
-    seconds = max(time.monotonic() - begin, 1e-3)
-    said = f"{label}: {frames} frames in {seconds:.1f} s ({frames / seconds:.0f} frames/s)"
-    if rejected := result.report.get("rejected"):
-        said += f"; {100 * rejected:.1f}% of the samples were no measurements and are filled in"
-    if mixed_up := result.report.get("mixed_up"):
-        said += f"; bent backwards or taken for each other, now sorted out: {', '.join(mixed_up)}"
-    print(said, file=sys.stderr)
-    return {"frames": frames, "report": result.report}
-
-
-def _settings(args: argparse.Namespace, frames: int) -> CleanSettings:
-    """The task's settings for a clip of so many frames."""
-    return CleanSettings(
-        method=args.method,
-        strength=args.strength,
-        frames=None if args.range is None else resolve(args.range, frames),
-        lock_frames=tuple(frame for part in args.lock_frames for frame in range(*resolve(part, frames))),
-        bones=args.bones,
-        seed=args.seed,
-        device=args.device,
-        prior=args.prior,
-        feet=args.feet,
-    )
-
-
-def _summary(entries: list[dict[str, Any]], failed: list[str], seconds: float) -> str:
-    frames = sum(entry.get("frames", 0) for entry in entries)
-    text = (
-        f"Cleaned {len(entries) - len(failed)} of {len(entries)} clips ({frames} frames) in {seconds:.1f} s"
-    )
-    return f"{text}; failed: {', '.join(failed)}." if failed else f"{text}."
+        signal.signal(signal.SIGTERM, before)
 
 
 def strength(text: str) -> float:
+    """A strength of `CleanSettings`."""
     value = float(text)
     if not 0 <= value <= MAX_STRENGTH:
         raise argparse.ArgumentTypeError(f"must be from 0 to {MAX_STRENGTH:g}")
     return value
+
+
+def portion(text: str) -> tuple[int, int]:
+    """``K/N``, K from 0 to N - 1."""
+    try:
+        number, count = (int(part) for part in text.split("/"))
+    except ValueError:
+        number, count = 0, 0
+    if not 0 <= number < count:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share such as 0/10, which 9/10 is the last of")
+    return number, count

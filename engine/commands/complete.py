@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.commands.arguments import Span, names, natural, read_bone_map, resolve, seed, span
+from engine.commands.arguments import Span, names, natural, resolve, seed, span
 from engine.commands.clip_file import ClipFile, check_target
 from engine.errors import MotionError
+from engine.motion.bone_map_file import read_plain
 from engine.motion.joints import JOINTS, PARTS
 from engine.progress import Progress
 
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     targets = [_numbered(args.output, n) for n in range(1, max(1, min(args.hypotheses, MOST_FILES)) + 1)]
     for target in targets:
         check_target(args.input, target)
-    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
+    bone_map = None if args.bone_map is None else read_plain(args.bone_map)
     clip = ClipFile(args.input, bone_map)
     known = _known(args.missing, args.range, clip)
     progress = Progress(args.input.name, len(clip.body), sys.stderr)

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m engine fit``: poses from 2D keypoints, from 3D joints, or from targets for a few joints."""
+"""``python -m engine fit``: poses from 2D keypoints or 3D joints, and poses and clips by targets for a few joints."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.commands.arguments import seed
+from engine.commands import fit_clip
+from engine.commands.arguments import joint_names, seed
 from engine.errors import FileError
-from engine.motion import amass, keypoints
-from engine.motion.files import read_bytes
+from engine.motion import amass, keypoints, npz
+from engine.motion.files import read_json
 from engine.motion.joints import JOINTS
 from engine.motion.keypoints import FARTHEST_PIXEL
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 from engine.progress import Progress
+from engine.wording import fit
 
 if TYPE_CHECKING:
     from engine.tasks.fit.camera import Camera
@@ -38,13 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "2D: OUT is in the camera's frame, the camera at the origin, Y up, looking along -Z. Targets: FILE.json holds "
         '{"left_wrist": [x, y, z], ...} in metres, Y up, the pelvis at its place in IN, and for an orientation '
-        '{"left_wrist": {"position": [x, y, z], "rotation": [x, y, z]}} with an axis-angle in radians.'
+        '{"left_wrist": {"position": [x, y, z], "rotation": [x, y, z]}} with an axis-angle in radians; FILE.npz holds '
+        "joint_names (K,), places (T, K, 3), NaN where a target does not count, and, for orientations, turns (T, K, 4) "
+        "as unit quaternions WXYZ, in metres and Y up for an AMASS clip, in the file's own axes and units for a .bvh."
     )
     parser.add_argument(
         "input", metavar="IN", type=Path,
         help="2D keypoints (a .json or a folder of them), a .npz with joints (T, 22, 3) in metres or "
         "points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3) in the joints' axes; or, with "
-        "--targets, an AMASS .npz whose first frame is the current pose",
+        "--targets, an AMASS .npz whose first frame is the current pose, or the clip that shall follow them",
     )  # fmt: skip
     parser.add_argument("output", metavar="OUT", type=Path, help="the AMASS .npz to write")
     parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
@@ -52,7 +54,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera", metavar="FOCAL,CX,CY",
         help="pixels, or a .json with focal and centre [cx, cy]; needed for 2D keypoints",
     )  # fmt: skip
-    parser.add_argument("--targets", type=Path, metavar="FILE.json", help="pose IN's first frame by targets")
+    parser.add_argument(
+        "--targets", type=Path, metavar="FILE", help="pose IN's first frame by a .json, or the whole clip by an .npz"
+    )
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE",
+        help="how much stays where no target needs it to move, 0 to 1 (default: 0 for a pose, 1 for a clip)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--smooth", type=float, default=0.08, metavar="SECONDS",
+        help="over which a clip gives way to a target that comes or goes suddenly (default: 0.08)",
+    )  # fmt: skip
     parser.add_argument(
         "--noise", type=float, default=10.0, metavar="MM",
         help="how far 3D points are off, millimetres (default: 10); with less, they are followed more closely",
@@ -70,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         FileError: a file is not there, not of its format, or cannot be written, or an option is missing.
         MotionError: the measurements cannot be fitted.
     """
+    if args.targets is not None and args.targets.suffix.lower() == ".npz":
+        return fit_clip.follow(args)
     if args.output.suffix.lower() != ".npz":
         raise FileError(f"{args.output.name} must end in .npz; name an AMASS file to write.")
     if not args.output.parent.is_dir():
@@ -163,7 +177,7 @@ def _pose(args: argparse.Namespace) -> int:
 
     if args.preset not in PRESETS:
         raise FileError(f"Targets know no preset {args.preset}; choose {' or '.join(PRESETS)}.")
-    settings = replace(PRESETS[args.preset], seed=args.seed, free_root=args.free_root)
+    settings = replace(PRESETS[args.preset], seed=args.seed, free_root=args.free_root, keep=args.keep or 0.0)
     motion = clip.motion
     offsets = bundled(clip.betas[:SHAPES]).offsets if len(clip.betas) else bundled().offsets
     posed = fit_effectors(places, load_pose_prior(), motion.poses[0], motion.transl[0], turns, offsets, settings)
@@ -183,9 +197,9 @@ def _camera(text: str) -> Camera:
             focal, across, down = (float(v) for v in (content["focal"], *content["centre"]))
         else:
             focal, across, down = (float(v) for v in text.split(","))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise FileError(
-            f"{text!r} is no camera; write FOCAL,CX,CY in pixels, or a .json with focal and centre."
+            f"{fit(text)} is no camera; write FOCAL,CX,CY in pixels, or a .json with focal and centre."
         ) from error
     if not (0 < focal <= FARTHEST_PIXEL and max(abs(across), abs(down)) <= FARTHEST_PIXEL):
         raise FileError("A camera's focal length must be positive and its numbers in pixels; correct --camera.")
@@ -203,56 +217,56 @@ class _Points:
 
 def _points(path: Path) -> _Points:
     """Joints (T, 22, 3), or points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3)."""
-    read_bytes(path)  # says what is wrong with the file itself
-    try:
-        with np.load(path, allow_pickle=False) as members:
-            found = {name: members[name] for name in ("joints", *_MARKERS) if name in members}
-        if "joints" in found:
-            found = {"points": found["joints"], "joint_names": np.array(JOINTS)}
-        points, names = found["points"].astype(np.float64), [str(n) for n in found["joint_names"]]
-        places = found.get("places", np.zeros((len(names), 3))).astype(np.float64)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    members = npz.read(path, keys=("joints", *_MARKERS))
+    if "joints" in members:
+        points, names = npz.array(path.name, members, "joints").astype(np.float64), list(JOINTS)
+    elif {"points", "joint_names"} <= members.keys():
+        points, names = npz.array(path.name, members, "points").astype(np.float64), joint_names(path.name, members)
+    else:
         raise FileError(
             f"{path.name} holds neither an array joints (T, {len(JOINTS)}, 3) nor points (T, P, 3) with joint_names "
             "(P,); add one to the file."
-        ) from error
+        )
+    places = np.zeros((len(names), 3))
+    if "places" in members:
+        places = npz.array(path.name, members, "places").astype(np.float64)
     if points.ndim != 3 or points.shape[1:] != (len(names), 3) or not len(points):
         raise FileError(
             f"{path.name} has points of the shape {points.shape}; they must be (T, {len(names)}, 3)."
         )
     if places.shape != (len(names), 3) or not np.isfinite(places).all():
         raise FileError(f"{path.name} has places that are not ({len(names)}, 3) finite numbers; correct them.")
-    unknown = sorted({name for name in names if name not in JOINTS})
-    if unknown:
-        raise FileError(f"{path.name} names a joint {unknown[0]!r}; joints are {', '.join(JOINTS)}.")
     return _Points(points, np.array([JOINTS.index(name) for name in names]), places)
 
 
 def _targets(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Positions, and orientations, by joint."""
-    content = _json(path)
     places: dict[str, np.ndarray] = {}
     turns: dict[str, np.ndarray] = {}
-    try:
-        for name, value in content.items():
-            if isinstance(value, dict):
-                places[name] = np.array(value["position"], np.float64)
-                if "rotation" in value:
-                    turns[name] = np.array(value["rotation"], np.float64)
-            else:
-                places[name] = np.array(value, np.float64)
-    except (ValueError, TypeError, KeyError) as error:
-        raise FileError(f"{path.name} must map joints to [x, y, z] in metres; correct it.") from error
+    for name, value in _json(path).items():
+        if isinstance(value, dict):
+            places[name] = _triple(path.name, value.get("position"))
+            if "rotation" in value:
+                turns[name] = _triple(path.name, value["rotation"])
+        else:
+            places[name] = _triple(path.name, value)
     return places, turns
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if path.exists() and path.stat().st_size > MAX_TARGET_BYTES:
-        raise FileError(f"{path.name} is too large; choose another file.")
+def _triple(name: str, value: Any) -> np.ndarray:
+    """Three finite numbers of a JSON file."""
     try:
-        content = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path.name} is not a JSON file; correct it.") from error
+        if isinstance(value, list) and len(value) == 3 and all(type(number) in (int, float) for number in value):
+            triple = np.array(value, np.float64)
+            if np.isfinite(triple).all():
+                return triple
+    except OverflowError:  # a whole number beyond all others
+        pass
+    raise FileError(f"{name} must map joints to three finite numbers [x, y, z], in metres; correct it.")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content = read_json(path, MAX_TARGET_BYTES, "correct it")
     if not isinstance(content, dict):
         raise FileError(f"{path.name} must hold one JSON object; correct it.")
     return content

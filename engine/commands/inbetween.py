@@ -7,8 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.commands.arguments import read_bone_map, resolve, seed, spans
+from engine.commands.arguments import resolve, seed, spans
 from engine.commands.clip_file import ClipFile, check_target
+from engine.motion.bone_map_file import read_plain
 from engine.progress import Progress
 
 PRESETS = ("best", "paper")
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         MotionError: the keys are not in the clip, or an option is out of range.
     """
     check_target(args.input, args.output)
-    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
+    bone_map = None if args.bone_map is None else read_plain(args.bone_map)
     clip = ClipFile(args.input, bone_map)
     frames = len(clip.body)
     keys = [frame for part in args.keys for frame in range(*resolve(part, frames))]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import engine
-from engine.commands.arguments import natural, read_bone_map, seed
+from engine.commands.arguments import natural, seed
 from engine.commands.clip_file import ClipFile
 from engine.errors import FileError
+from engine.motion.bone_map_file import read_plain
 from engine.motion.files import replacing
 from engine.motion.joints import JOINTS
 from engine.progress import Progress
@@ -30,8 +31,6 @@ METHODS = ("denoising", "likelihood")
 DIGITS = 6
 LEAST_TOLD = 0.0001
 """Scores below are printed as that: the samples they are compared with say no more."""
-APART_SECONDS = 0.5
-"""Least time between two frames that are printed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,15 +63,15 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.output is not None and args.output.suffix.lower() not in (".json", ".csv"):
         raise FileError(f"{args.output.name} must end in .json or .csv; rename it.")
-    bone_map = None if args.bone_map is None else read_bone_map(args.bone_map)
+    bone_map = None if args.bone_map is None else read_plain(args.bone_map)
     clip = ClipFile(args.input, bone_map)
     from engine.tasks.quality import quality
-    from engine.tasks.score import ScoreSettings, score
+    from engine.tasks.score import APART_SECONDS, ScoreSettings, score
 
     progress = Progress(args.input.name, len(clip.body), sys.stderr)
     settings = ScoreSettings(args.method, seed=args.seed, device=args.device)
     try:
-        scores = score(clip.body, settings, on_step=progress.step)
+        scores = score(clip.body, settings, on_step=progress.step, known=clip.told)
     finally:
         progress.close()
     progress = Progress(args.input.name, len(clip.body), sys.stderr)

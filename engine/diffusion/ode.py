@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from engine.diffusion.noise import Noise
 from engine.diffusion.samplers import Denoise, OnIteration, Result
@@ -90,6 +89,8 @@ def _integrate(
     settings: OdeSettings,
 ) -> tuple[Tensor, ...]:
     """State at span[1] of the ODE d state/dt = slope(t, state) that is at ``state`` at span[0]."""
+    from torchdiffeq import odeint  # not at the top: scores need this module, and mostly no ODE
+
     times = torch.tensor(span, dtype=torch.float64, device=state[0].device)
     options: dict[str, object]
     if settings.method in ADAPTIVE:

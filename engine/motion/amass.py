@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from engine.errors import FileError, MotionError
-from engine.motion import files
+from engine.motion import files, npz
 from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 
-MAX_MEMBERS = 1000
+LARGEST = 1e4  # radians, of a component
+FARTHEST = 1e6  # metres
+MOST_BETAS = 1000  # SMPL-X has 400 with expressions
 BODY = 3 * len(JOINTS)
 SMPLH = 3 * 52  # body and hands
 
@@ -54,17 +55,21 @@ def read(path: str | Path) -> AmassClip:
         MotionError: no frames, NaN or infinite values.
     """
     path = Path(path)
-    members = _members(path)
-    poses, trans = _body(path.name, members), _array(path.name, members, "trans")
+    members = npz.read(path)
+    poses, trans = _body(path.name, members), npz.array(path.name, members, "trans")
     if trans.shape != (len(poses), 3):
         raise FileError(f"{path.name} has poses and translations of different numbers of frames; it is damaged.")
     rate = next((key for key in _RATES if key in members), None)
     if rate is None:
         raise FileError(f"{path.name} does not tell its frame rate (mocap_framerate); add it to the file.")
-    fps = _array(path.name, members, rate)
-    if fps.size != 1 or fps.dtype.kind not in "iuf":
+    fps = npz.array(path.name, members, rate)
+    if fps.size != 1:
         raise FileError(f"{path.name} has a frame rate ({rate}) that is not one number; correct it in the file.")
-    betas = _array(path.name, members, "betas") if "betas" in members else np.zeros(0)
+    if np.abs(trans, dtype=np.float64).max(initial=0.0) > FARTHEST:  # NaN is for the motion to refuse
+        raise MotionError(f"{path.name} goes more than {FARTHEST:g} m away; it is damaged.")
+    betas = npz.array(path.name, members, "betas") if "betas" in members else np.zeros(0)
+    if betas.size > MOST_BETAS or not np.isfinite(betas).all():
+        raise FileError(f"{path.name} has shape coefficients (betas) that are none; correct them in the file.")
     path_y_up = trans.astype(np.float64) @ _TO_Y_UP.as_matrix().T
     motion = BodyMotion(_to_y_up(poses), path_y_up, float(fps.item()), OFFSETS.copy())
     return AmassClip(motion, members, _gender(members), betas.astype(np.float64).reshape(-1))
@@ -92,18 +97,16 @@ def write(path: str | Path, clip: AmassClip, motion: BodyMotion) -> None:
     keep = ~np.repeat(turned, 3, axis=1)
     for key, columns in (("poses", slice(0, BODY)), ("root_orient", slice(0, 3)), ("pose_body", slice(3, BODY))):
         if key in members:  # SMPL-X files may hold the pose twice, whole and in parts
-            array = _array(path.name, members, key)
+            array = npz.array(path.name, members, key)
             flat = array.reshape(len(array), -1).copy()
             width = columns.stop - columns.start
             new = poses.reshape(-1, BODY)[:, columns].astype(array.dtype)
             flat[:, :width] = np.where(keep[:, columns], flat[:, :width], new)
             members[key] = _npy(flat.reshape(array.shape))
-    trans = _array(path.name, members, "trans").copy()
+    trans = npz.array(path.name, members, "trans").copy()
     trans[moved] = (motion.transl[moved] @ _TO_Y_UP.as_matrix()).astype(trans.dtype)
     members["trans"] = _npy(trans)
-    with files.replacing(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, content in members.items():
-            archive.writestr(f"{key}.npy", content)
+    _write(path, members)
 
 
 def create(path: str | Path, motion: BodyMotion, betas: np.ndarray | None = None) -> None:
@@ -127,50 +130,23 @@ def create(path: str | Path, motion: BodyMotion, betas: np.ndarray | None = None
         "gender": np.array("neutral"),
         "mocap_framerate": np.array(motion.fps),
     }
-    with files.replacing(Path(path)) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, array in arrays.items():
-            archive.writestr(f"{key}.npy", _npy(array))
+    _write(Path(path), {key: _npy(array) for key, array in arrays.items()})
 
 
-def _members(path: Path) -> dict[str, bytes]:
-    """The arrays' bytes by name, their sizes checked against the archive's own account before unpacking."""
-    content = files.read_bytes(path)
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".npy")]
-            if len(entries) > MAX_MEMBERS or sum(entry.file_size for entry in entries) > files.MAX_BYTES:
-                raise FileError(f"{path.name} unpacks to more than a clip can have; choose an AMASS motion file.")
-            # A read of the declared size never returns more, whatever the compressed stream would unpack to.
-            return {entry.filename[:-4]: archive.open(entry).read(entry.file_size) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FileError(f"{path.name} is not an intact .npz archive; download or export it again.") from error
-
-
-def _array(name: str, members: Mapping[str, bytes], key: str) -> np.ndarray:
-    """One numeric array; its header must account for all of its bytes before it is allocated."""
-    if key not in members:
-        raise FileError(f"{name} has no array {key!r}, so it is not an AMASS motion; choose another file.")
-    stream = io.BytesIO(members[key])
-    try:
-        version = np.lib.format.read_magic(stream)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(stream)
-        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-        if dtype.kind not in "fiuUS" or size != len(members[key]) - stream.tell():
-            raise ValueError("size or type")
-        stream.seek(0)
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise FileError(f"{name} holds a damaged or pickled array {key!r}; download or export it again.") from error
-    return array
+def _write(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write an archive of the arrays' bytes by name; the same arrays give the same file."""
+    with files.replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for key, content in members.items():
+            # ZipInfo's default date, where a name alone would be given today's.
+            archive.writestr(zipfile.ZipInfo(f"{key}.npy"), content, zipfile.ZIP_DEFLATED)
 
 
 def _body(name: str, members: Mapping[str, bytes]) -> np.ndarray:
     """(T, 22, 3) float64 axis-angle as in the file, Z up."""
     if "poses" in members:
-        poses = _array(name, members, "poses")
+        poses = npz.array(name, members, "poses")
     elif "root_orient" in members and "pose_body" in members:
-        root, body = _array(name, members, "root_orient"), _array(name, members, "pose_body")
+        root, body = npz.array(name, members, "root_orient"), npz.array(name, members, "pose_body")
         if root.ndim < 2 or body.ndim < 2 or len(root) != len(body):
             raise FileError(f"{name} has root_orient and pose_body of different numbers of frames; it is damaged.")
         poses = np.concatenate([root.reshape(len(root), -1), body.reshape(len(body), -1)], axis=1)
@@ -184,6 +160,9 @@ def _body(name: str, members: Mapping[str, bytes]) -> np.ndarray:
     if not np.isfinite(flat).all():
         frame = int(np.argmin(np.isfinite(flat).all(axis=1)))
         raise MotionError(f"{name} holds NaN or infinite rotations (first at frame {frame}); remove those frames.")
+    if np.abs(flat).max() > LARGEST:
+        frame = int(np.abs(flat).max(axis=1).argmax())
+        raise MotionError(f"{name} holds a rotation that is none (at frame {frame}); remove that frame.")
     return flat.reshape(-1, len(JOINTS), 3)
 
 
@@ -195,13 +174,12 @@ def _to_y_up(poses: np.ndarray) -> np.ndarray:
 
 
 def _gender(members: Mapping[str, bytes]) -> str:
-    """The gender string; files of some subsets hold it as bytes, or pickled, which is not read."""
+    """The gender; files of some subsets hold it as bytes, or pickled, which is not read."""
     try:
-        value = _array("", members, "gender")
-    except FileError:
+        found = npz.texts(npz.array("", members, "gender", "SU"))
+    except (FileError, ValueError):
         return "neutral"
-    text = str(value.reshape(-1)[0].decode("latin-1") if value.dtype.kind == "S" else value.reshape(-1)[0])
-    return text if text in ("male", "female", "neutral") else "neutral"
+    return found[0] if found and found[0] in ("male", "female", "neutral") else "neutral"
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -11,19 +11,26 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from engine import physical_memory
 from engine.errors import FileError, MotionError
 from engine.motion import euler, files
 from engine.motion.motion import Motion
-from engine.motion.skeleton import Skeleton
+from engine.motion.skeleton import MAX_BONES, MAX_NAME, Skeleton
 from engine.motion.units import metres_per_unit
 
-MAX_JOINTS = 5_000
 LARGEST = 1e7  # of a channel: degrees or the file's own length unit
 MAX_FRAMES = 10_000_000
+MAX_STATEMENTS = 20 * MAX_BONES  # of the hierarchy; a joint with an end site has nine
 DEFAULT_FPS = 30.0
 
+CHANNEL_COPIES, JOINT_NUMBERS = 2, 16
+"""What a frame takes in memory at most while it is read: its channels twice, and for each joint a rotation and a
+translation, more than twice, in double precision."""
+_BLOCK = 1 << 24  # bytes of the motion block whose words are counted at once
+
 _BROADCAST_RATES = np.array([24000 / 1001, 30000 / 1001, 60000 / 1001, 120000 / 1001])
-_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+# Possessive, since digits that could be divided in many ways would all be tried before a long row of them is refused.
+_NUMBER = rb"[-+]?(?>\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
 _HIERARCHY = re.compile(rb"\s*HIERARCHY\b", re.I)
 _TOKEN = re.compile(
     rb"\s*(?:"
@@ -31,14 +38,14 @@ _TOKEN = re.compile(
     rb"|(?P<kind>ROOT|JOINT)\s+(?P<name>[^\r\n{}]+)"
     rb"|(?P<end>END\s+SITE)[^\r\n{}]*"
     rb"|OFFSET(?P<offset>(?:\s+" + _NUMBER + rb"){3})"
-    rb"|CHANNELS\s+(?P<count>\d{1,3})(?P<channels>(?:[^\S\r\n]+[XYZ][a-z]+)*)"
+    rb"|CHANNELS\s+(?P<count>\d{1,3})(?P<channels>(?:[^\S\r\n]+[XYZ][a-z]{1,16}){0,64})"
     rb"|(?P<motion>MOTION)\b"
     rb")",
     re.I,
 )
 _CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.I)
-_FRAMES = re.compile(rb"\s*Frames\s*:\s*(-?\d+)", re.I)
-_FRAME_TIME = re.compile(rb"\s*Frame\s*Time\s*:\s*(\S+)", re.I)
+_FRAMES = re.compile(rb"\s*Frames\s*:\s*(-?\d{1,18})(?!\d)", re.I)
+_FRAME_TIME = re.compile(rb"\s*Frame\s*Time\s*:\s*(\S{1,64})(?!\S)", re.I)
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def read(path: str | Path) -> BvhClip:
     content = files.read_bytes(path)
     parser = _Hierarchy(path.name, content)
     skeleton = parser.skeleton()
-    values, frame_time = _motion_block(path.name, content, parser.end, parser.columns)
+    values, frame_time = _motion_block(path.name, content, parser)
     rotations, translations = _decode(values, parser.channels, parser.offsets)
     motion = Motion(skeleton, rotations, translations, _frame_rate(path.name, frame_time, len(values)))
     return BvhClip(motion, content[: parser.end], tuple(parser.channels), values, frame_time)
@@ -204,7 +211,11 @@ class _Hierarchy:
         open_nodes: list[int | None] = []  # joint index, or None for an end site
         pending: int | None = None
         awaiting_brace = False
+        statements = 0
         while True:
+            statements += 1
+            if statements > MAX_STATEMENTS:
+                raise self._fail(f"its hierarchy has more than {MAX_STATEMENTS} parts", position)
             token = _TOKEN.match(content, position)
             if token is None:
                 if not content[position:].strip():
@@ -249,8 +260,12 @@ class _Hierarchy:
             raise FileError(f"{self._name} holds several skeletons (roots); export one character per file.")
         if is_root == bool(open_nodes):
             raise self._fail("a JOINT needs a ROOT above it, a ROOT none", at)
-        if len(self.names) >= MAX_JOINTS:
-            raise FileError(f"{self._name} has more than {MAX_JOINTS} joints, too many for a character.")
+        if len(self.names) >= MAX_BONES:
+            raise FileError(
+                f"{self._name} has more than {MAX_BONES} joints, too many for a character; export one character."
+            )
+        if len(token["name"]) > MAX_NAME:
+            raise self._fail(f"a joint's name has more than {MAX_NAME} letters", at)
         parent = open_nodes[-1] if open_nodes else -1
         if parent is None:
             raise self._fail("a joint stands within an end site", at)
@@ -327,10 +342,10 @@ def _rest(parents: tuple[int, ...] | list[int], offsets: np.ndarray) -> np.ndarr
     return rest
 
 
-def _motion_block(name: str, content: bytes, start: int, columns: int) -> tuple[np.ndarray, str]:
+def _motion_block(name: str, content: bytes, hierarchy: _Hierarchy) -> tuple[np.ndarray, str]:
     """(T, C) values of the motion block and the text of the frame time."""
-    start += len(b"MOTION")
-    frames_match = _FRAMES.match(content, start)
+    columns = hierarchy.columns
+    frames_match = _FRAMES.match(content, hierarchy.end + len(b"MOTION"))
     time_match = _FRAME_TIME.match(content, frames_match.end()) if frames_match else None
     if frames_match is None or time_match is None:
         raise FileError(
@@ -341,25 +356,26 @@ def _motion_block(name: str, content: bytes, start: int, columns: int) -> tuple[
         raise FileError(f"{name} claims to have {frames} frames; export the clip again.")
     if frames == 0:
         raise MotionError(f"{name} has no frames; export the clip with its animation.")
-    block = content[time_match.end() :]
-    if (
-        len(block) < 2 * frames * columns - 1
-    ):  # a digit and a space per value: checked before anything is allocated
+    # All of this comes before memory is taken for any value.
+    count = _words(content, time_match.end())
+    if count != frames * columns:
+        fault = "is truncated: it holds" if count < frames * columns else "holds"
         raise FileError(
-            f"{name} is truncated: it holds fewer values than its {frames} frames need; export it again."
+            f"{name} {fault} {count} values where {frames} frames of {columns} channels need {frames * columns}; "
+            "export the clip again."
         )
+    numbers = CHANNEL_COPIES * columns + JOINT_NUMBERS * len(hierarchy.names)
+    physical_memory.check(name, 2 * len(content) + frames * numbers * 8)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)
-            values = np.fromstring(block, dtype=np.float64, sep=" ")
+            values = np.fromstring(content[time_match.end() :], dtype=np.float64, sep=" ")
     except (DeprecationWarning, ValueError) as error:
         raise FileError(
             f"{name} holds something that is not a number in its motion block; export it again."
         ) from error
-    if values.size != frames * columns:
-        fault = "is truncated: it" if values.size < frames * columns else ""
-        text = f"{name} {fault} holds {values.size} values where {frames} frames of {columns} channels need"
-        raise FileError(f"{' '.join(text.split())} {frames * columns}; export the clip again.")
+    if values.size != count:
+        raise FileError(f"{name} holds something that is not a number in its motion block; export it again.")
     if not np.isfinite(values).all():
         frame = int(np.argmin(np.isfinite(values))) // columns
         raise FileError(
@@ -369,6 +385,16 @@ def _motion_block(name: str, content: bytes, start: int, columns: int) -> tuple[
         frame = int(np.abs(values).argmax()) // columns
         raise FileError(f"{name} holds a value beyond {LARGEST:g} (at frame index {frame}); remove that key.")
     return values.reshape(frames, columns), time_match[1].decode("latin-1")
+
+
+def _words(content: bytes, start: int) -> int:
+    """Number of words of a text from a place on, which is at the end of one."""
+    letters = np.frombuffer(content, np.uint8, offset=start)
+    count = 0
+    for begin in range(0, len(letters), _BLOCK):
+        blank = letters[begin : begin + _BLOCK + 1] <= ord(" ")
+        count += int(np.count_nonzero(blank[:-1] & ~blank[1:]))
+    return count
 
 
 def _frame_rate(name: str, text: str, frames: int) -> float:

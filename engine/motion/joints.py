@@ -33,6 +33,12 @@ PARTS: dict[str, tuple[str, ...]] = {
     "trunk": ("spine1", "spine2", "spine3", "left_shoulder", "right_shoulder"),
     "hands": ("left_wrist", "right_wrist"),
 }
+LEGS = PARTS["left_leg"] + PARTS["right_leg"]
+HALVES: dict[str, tuple[str, ...]] = {
+    "upper_body": tuple(joint for joint in JOINTS[1:] if joint not in LEGS),
+    "legs": LEGS,
+}
+"""More that tools may name; training draws from `PARTS` alone."""
 
 LIMBS = tuple(
     tuple(JOINTS.index(f"{side}_{joint}") for joint in joints)

@@ -12,7 +12,6 @@ Accepted content, one frame or many:
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import FileError
-from engine.motion.files import read_bytes
+from engine.motion.files import read_json
 from engine.motion.joints import JOINTS
+from engine.wording import fit
 
 MARKS: tuple[str, ...] = (*JOINTS, "nose")
 """What a keypoint can be: the body's joints, and the nose."""
@@ -71,27 +71,25 @@ def read(path: Path) -> Keypoints:
             raise FileError(f"There are no .json files in {path.name}; name another folder.")
     else:
         files = [path]
-    frames = [frame for file in files for frame in _frames(file)]
+    frames: list[np.ndarray] = []
+    for file in files:
+        frames += _frames(file, MAX_FRAMES - len(frames))
     if not frames:
         raise FileError(f"{path.name} holds no frames; run the detector again.")
-    if len(frames) > MAX_FRAMES:
-        raise FileError(f"{path.name} holds more than {MAX_FRAMES} frames; cut it into shorter clips.")
     table = np.stack(frames)
     return Keypoints(table[..., :2], table[..., 2])
 
 
-def _frames(path: Path) -> list[np.ndarray]:
-    if path.exists() and path.stat().st_size > MAX_BYTES:
-        raise FileError(f"{path.name} is too large for keypoints; cut it into shorter clips.")
-    try:
-        content = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path.name} is not a JSON file; write the keypoints again.") from error
+def _frames(path: Path, most: int) -> list[np.ndarray]:
+    content = read_json(path, MAX_BYTES, "write the keypoints again, in shorter clips")
     if isinstance(content, dict) and isinstance(content.get("frames"), list):
         content = content["frames"]
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
         content = content["annotations"]
-    return [_frame(path.name, frame) for frame in _by_image(content if isinstance(content, list) else [content])]
+    frames = _by_image(content if isinstance(content, list) else [content])
+    if len(frames) > most:
+        raise FileError(f"{path.name} comes to more than {MAX_FRAMES} frames; cut it into shorter clips.")
+    return [_frame(path.name, frame) for frame in frames]
 
 
 def _by_image(frames: list[Any]) -> list[Any]:
@@ -108,7 +106,7 @@ def _by_image(frames: list[Any]) -> list[Any]:
 def _score(result: Any) -> float:
     """Of a COCO result; an annotation has none."""
     value = result.get("score") if isinstance(result, dict) else None
-    return float(value) if isinstance(value, int | float) else 0.0
+    return value if isinstance(value, int | float) else 0.0
 
 
 def _frame(name: str, frame: Any) -> np.ndarray:
@@ -122,7 +120,7 @@ def _frame(name: str, frame: Any) -> np.ndarray:
         return _row(name, frame, "keypoints", COCO_17)
     unknown = next((key for key in frame if key not in MARKS), None)
     if unknown is not None:
-        raise FileError(f"{name} names a keypoint {unknown!r}; name only {', '.join(MARKS)}.")
+        raise FileError(f"{name} names a keypoint {fit(unknown)}; name only {', '.join(MARKS)}.")
     rows = np.zeros((len(MARKS), 3))
     for key, value in frame.items():
         if not isinstance(value, list) or len(value) not in (2, 3):

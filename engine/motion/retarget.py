@@ -20,7 +20,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from engine.errors import MappingError
-from engine.motion.joints import JOINTS, PARENTS
+from engine.motion.collars import ARM_OF, derived_collar
+from engine.motion.joints import JOINTS, PARENTS, REQUIRED
 from engine.motion.motion import BodyMotion, Motion
 from engine.motion.rigs import RigMap, Source
 from engine.motion.skeleton import Skeleton
@@ -28,14 +29,11 @@ from engine.motion.tpose import LIMBS, OFFSETS
 from engine.motion.twist_bones import bending_share, follow, followers, limb_axis
 
 CHUNK = 4096  # frames at a time, so that memory does not grow with the clip
-COLLAR_SHARE = 0.25  # of the arm's swing, for rigs whose collars do not move, as in the training data
-COLLAR_SWING = np.radians(110.0)  # most of the swing that counts
 SAME_TURN = 1e-5  # radians; what less an edit asks for is rounding
 SAME_PLACE = 1e-6  # metres
 STILL = np.radians(0.1)  # a collar that turns less over a clip is not animated
 
 _SIDES = ("left", "right")
-_DERIVED_COLLARS = {f"{side}_collar": f"{side}_shoulder" for side in _SIDES}
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,21 @@ class RigEdit:
     translations_changed: np.ndarray
 
 
-def to_body(motion: Motion, rig_map: RigMap) -> BodyMotion:
+def to_body(motion: Motion, rig_map: RigMap, alignment: Alignment | None = None) -> BodyMotion:
     """The rig's motion as the SMPL body.
 
     Joints that the rig lacks stay at zero, except that collars which are missing or not animated take a quarter of
     the arm's swing. The pelvis joint stands at the head of its bone.
 
+    Args:
+        motion: the rig's motion.
+        rig_map: its mapping.
+        alignment: ``Alignment(motion, rig_map)`` where it is known, since it takes longer than a frame.
+
     Raises:
         MappingError: neither the rest pose nor any frame is a standing pose, so bones cannot be aligned.
     """
-    rig = Alignment(motion, rig_map)
+    rig = alignment or Alignment(motion, rig_map)
     poses = np.empty((len(motion), len(JOINTS), 3))
     transl = np.empty((len(motion), 3))
     for rows in _chunks(len(motion)):
@@ -77,7 +80,26 @@ def to_body(motion: Motion, rig_map: RigMap) -> BodyMotion:
     return BodyMotion(poses, transl, motion.fps, rig.offsets())
 
 
-def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotion) -> RigEdit:
+def told(body: BodyMotion, rig_map: RigMap) -> np.ndarray:
+    """(22,) bool, the body's joints that a motion says something about: `body` as `to_body` gave it.
+
+    They are those the rig has, and collars. Joints that a body can do without (spine, neck, hands, toes) tell nothing
+    where they never turn: many animations leave them at rest.
+    """
+    known = np.array([joint in rig_map.sources or joint in ARM_OF for joint in JOINTS])
+    optional = np.array([joint not in REQUIRED for joint in JOINTS])
+    still = (np.ptp(body.poses, axis=0) < STILL).all(axis=-1)
+    return known & ~(optional & still) if len(body) > 1 and not still[1:].all() else known
+
+
+def to_rig(
+    motion: Motion,
+    rig_map: RigMap,
+    before: BodyMotion,
+    after: BodyMotion,
+    collars: bool = False,
+    alignment: Alignment | None = None,
+) -> RigEdit:
     """Apply an edit of the body to the rig it came from.
 
     A bone turns only at frames where `before` and `after` differ, by more than rounding, in a joint between its own and
@@ -90,11 +112,13 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
         rig_map: its mapping.
         before: ``to_body(motion, rig_map)``.
         after: the edited body, of as many frames.
+        collars: whether collars turn that are not animated; where a clip is one pose held, none is.
+        alignment: as in `to_body`, in place of ``collars``.
 
     Raises:
         MappingError: as `to_body`.
     """
-    rig = Alignment(motion, rig_map)
+    rig = alignment or Alignment(motion, rig_map, collars)
     turned = (np.abs(before.poses - after.poses) > SAME_TURN).any(axis=-1)
     moved = (np.abs(before.transl - after.transl) > SAME_PLACE).any(axis=-1)
     after = replace(after, poses=np.where(turned[..., None], after.poses, before.poses))
@@ -134,6 +158,12 @@ def to_rig(motion: Motion, rig_map: RigMap, before: BodyMotion, after: BodyMotio
 class Alignment:
     """How one motion's rig and the body correspond.
 
+    Args:
+        motion: the rig's.
+        rig_map: its mapping.
+        collars: whether collars that are not animated, and so are derived from the arms, turn in edits.
+        own_collars: whether they are not derived, but read as they are.
+
     Attributes:
         axes: (3, 3) C, rig axes to body axes.
         bones: body joint -> bones that edits turn by equal parts, parents first.
@@ -142,7 +172,9 @@ class Alignment:
         absent: indices of the joints that the rig lacks.
     """
 
-    def __init__(self, motion: Motion, rig_map: RigMap) -> None:
+    def __init__(
+        self, motion: Motion, rig_map: RigMap, collars: bool = False, own_collars: bool = False
+    ) -> None:
         self._skeleton = motion.skeleton
         self._map = rig_map
         self._parents = rig_map.parents(motion.skeleton)
@@ -154,13 +186,14 @@ class Alignment:
         self._relative = _relative_rest(motion.skeleton, self._parents)
         self._derived = {
             collar: arm
-            for collar, arm in _DERIVED_COLLARS.items()
-            if collar not in rig_map.sources or _is_still(motion, rig_map.sources[collar])
+            for collar, arm in ARM_OF.items()
+            if collar not in rig_map.sources
+            or (not own_collars and _is_still(motion, rig_map.sources[collar]))
         }
         self.bones = {
             joint: source.turned
             for joint, source in rig_map.sources.items()
-            if source.own and joint not in self._derived
+            if source.own and (collars or joint not in self._derived)
         }
         self.bones = dict(sorted(self.bones.items(), key=lambda entry: self.column(entry[1][0])))
         self._bending = {
@@ -467,13 +500,7 @@ class Alignment:
         for collar, arm in self._derived.items():
             j = JOINTS.index(collar)
             chest = body[:, PARENTS[j]]
-            straight = np.array(LIMBS[arm][1])
-            now = np.einsum("tba,tbc,c->ta", chest, body[:, JOINTS.index(arm)], straight)
-            axis = np.cross(straight, now)
-            sine = np.linalg.norm(axis, axis=-1, keepdims=True)
-            angle = np.arctan2(sine[:, 0], now @ straight)
-            vector = axis / np.maximum(sine, 1e-12) * COLLAR_SHARE * np.minimum(angle, COLLAR_SWING)[:, None]
-            body[:, j] = chest @ Rotation.from_rotvec(vector).as_matrix()
+            body[:, j] = chest @ derived_collar(chest, body[:, JOINTS.index(arm)], arm)
 
 
 def _to_root(joint: str) -> set[int]:

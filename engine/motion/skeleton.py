@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.errors import MotionError
+from engine.wording import few
+
+MAX_BONES = 5_000
+MAX_NAME = 1_000  # letters; a scene path of some programs is a bone's name
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Skeleton:
         scale: metres per rig unit, used for root translation.
 
     Raises:
-        MotionError: names repeat, a parent follows its child, or shapes disagree.
+        MotionError: names repeat or are too long, there are too many bones, a parent follows its child, shapes
+            disagree, or rest transforms are not finite or mirror.
     """
 
     names: tuple[str, ...]
@@ -38,13 +44,19 @@ class Skeleton:
 
     def __post_init__(self) -> None:
         count = len(self.names)
+        if count > MAX_BONES:
+            raise MotionError(f"The skeleton has more than {MAX_BONES} bones, too many for a character.")
+        if not all(isinstance(name, str) and len(name) <= MAX_NAME for name in self.names):
+            raise MotionError(f"The skeleton's bones need names of at most {MAX_NAME} letters.")
         if len(set(self.names)) != count:
-            repeated = sorted({n for n in self.names if self.names.count(n) > 1})
-            raise MotionError(f"The skeleton names a bone twice: {', '.join(repeated[:5])}.")
+            repeated = sorted(name for name, times in Counter(self.names).items() if times > 1)
+            raise MotionError(f"The skeleton names a bone twice: {few(repeated, 5)}.")
         if len(self.parents) != count or self.rest.shape != (count, 4, 4) or self.tails.shape != (count, 3):
             raise MotionError("The skeleton's names, parents and rest transforms differ in number.")
-        if any(not -1 <= p < j for j, p in enumerate(self.parents)):
+        if any(type(p) is not int or not -1 <= p < j for j, p in enumerate(self.parents)):
             raise MotionError("The skeleton lists a bone before its parent.")
+        if not np.isfinite(self.rest).all() or (np.linalg.det(self.rest[:, :3, :3]) <= 0.0).any():
+            raise MotionError("The skeleton's rest transforms are not finite, or no rotations.")
         object.__setattr__(self, "_index", {name: j for j, name in enumerate(self.names)})
 
     def __len__(self) -> int:
@@ -55,4 +67,4 @@ class Skeleton:
         return self._index[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index
+        return isinstance(name, str) and name in self._index

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Learned arrays on disk: safetensors in float32, written and read without torch."""
+"""Learned arrays on disk: safetensors in float32, written without torch, and read with NumPy alone."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from engine.errors import WeightsError
+from engine.priors.safetensors_arrays import read_arrays
 
 Made = TypeVar("Made")
 
 
 def save_arrays(path: Path, schema: str, arrays: dict[str, np.ndarray], notes: dict[str, str]) -> None:
     """Write arrays, whole or not at all; ``notes`` go into the metadata beside the schema."""
+    from safetensors.numpy import save_file  # here, as who only cleans may lack it
+
     sibling = path.with_suffix(".partial")
     tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
     save_file(tensors, sibling, {"schema": schema, **notes})
@@ -36,11 +37,9 @@ def load_arrays(
     if not path.is_file():
         raise WeightsError(f"The weights file {path.name} is missing; reinstall DPoser.")
     try:
-        if path.stat().st_size > most_bytes:
-            raise ValueError("too large")
-        with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("schema") != schema:
-                raise ValueError("another schema")
-            return build({key: file.get_tensor(key).astype(np.float64) for key in file.keys()})
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        arrays, metadata = read_arrays(path, most_bytes)
+        if metadata.get("schema") != schema:
+            raise ValueError("another schema")
+        return build({key: array.astype(np.float64) for key, array in arrays.items()})
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(f"The weights file {path.name} is damaged; reinstall DPoser.") from error

@@ -19,6 +19,8 @@ from engine.diffusion.networks import ConditionalScoreMLP
 from engine.diffusion.samplers import Denoise
 from engine.diffusion.sde import SubVP
 
+_FARTHEST = 4.0  # standard deviations of a known coordinate
+
 
 class Condition(NamedTuple):
     """What is known of a batch of events.
@@ -64,7 +66,12 @@ class ConditionalPrior(nn.Module):
         return (event * self.std + self.mean).unflatten(-1, (-1, 3))
 
     def condition(self, event: Tensor, known: Tensor, doubt: float | Tensor) -> Condition:
-        """Condition on the joints ``known`` (B, 21) bool of events (B, 63), doubted by s standard deviations."""
+        """Condition on the joints ``known`` (B, 21) bool of events (B, 63), doubted by s standard deviations.
+
+        Nothing counts as farther than some standard deviations from the mean: toes hardly turned sideways in training
+        (std 0.001 degrees), and beyond what a network has seen its answers have no meaning.
+        """
+        event = event.clamp(-_FARTHEST, _FARTHEST)
         trust = torch.rsqrt(1.0 + torch.as_tensor(doubt, device=event.device) ** 2)
         return Condition(event, torch.where(known, trust, 0.0).to(event))
 

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.networks import ConditionalScoreMLP
 from engine.errors import WeightsError
@@ -37,11 +36,10 @@ def load_conditional_prior(path: Path | None = None) -> ConditionalPrior:
                 f"The weights file {path.name} holds statistics that are not of {POSE_DIM} numbers."
             )
 
-    return load_prior(path, SCHEMA, "conditional pose prior", _build, check)
+    return load_prior(path, SCHEMA, "conditional pose prior", ConditionalScoreMLP, _build, check)
 
 
 def _build(
-    settings: dict[str, Any], metadata: dict[str, str], tensors: dict[str, Tensor]
-) -> tuple[ConditionalPrior, nn.Module]:
-    network = ConditionalScoreMLP(**settings)
-    return ConditionalPrior(network, tensors.pop("mean"), tensors.pop("std")), network
+    network: ConditionalScoreMLP, metadata: dict[str, str], tensors: dict[str, Tensor]
+) -> ConditionalPrior:
+    return ConditionalPrior(network, tensors.pop("mean"), tensors.pop("std"))

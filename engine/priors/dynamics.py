@@ -47,14 +47,17 @@ class Dynamics:
         return _covariance(self, window, fps)
 
     def _covariance(self, window: int, fps: float) -> np.ndarray:
-        wanted = np.arange(window) * fps / (2.0 * window)
-        clipped = np.clip(wanted, self.frequencies[0], self.frequencies[-1])
+        return fps * self.density_at(np.arange(window) * fps / (2.0 * window))
+
+    def density_at(self, hertz: np.ndarray) -> np.ndarray:
+        """(K, D, D) covariance densities at frequencies (K,); beyond the highest known one see `TAIL_EXPONENT`."""
+        clipped = np.clip(hertz, self.frequencies[0], self.frequencies[-1])
         upper = np.clip(np.searchsorted(self.frequencies, clipped), 1, len(self.frequencies) - 1)
         low, high = self.frequencies[upper - 1], self.frequencies[upper]
         share = ((clipped - low) / (high - low))[:, None, None]
-        tail = np.where(wanted > clipped, (clipped / np.maximum(wanted, 1e-9)) ** TAIL_EXPONENT, 1.0)
+        tail = np.where(hertz > clipped, (clipped / np.maximum(hertz, 1e-9)) ** TAIL_EXPONENT, 1.0)
         density = (1.0 - share) * self.density[upper - 1] + share * self.density[upper]
-        return fps * tail[:, None, None] * density
+        return tail[:, None, None] * density
 
     def scaled(self, activity: float) -> Dynamics:
         """The same process for someone ``activity`` times as lively, in variance."""

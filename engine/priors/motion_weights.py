@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.temporal_network import TemporalScoreNet
+from engine.motion.tpose import OFFSETS
 from engine.priors.motion_prior import EVENT, FEATURES, OUTPUTS, MotionPrior
 from engine.priors.prior_file import FOLDER, load_prior, save_prior
 
@@ -35,13 +35,13 @@ def load_motion_prior(path: Path | None = None) -> MotionPrior:
 
 @lru_cache(maxsize=2)
 def _load(path: Path, _changed: int) -> MotionPrior:
-    return load_prior(path, SCHEMA, "motion prior", _build)
+    return load_prior(path, SCHEMA, "motion prior", TemporalScoreNet, _build)
 
 
-def _build(
-    settings: dict[str, Any], metadata: dict[str, str], tensors: dict[str, Tensor]
-) -> tuple[MotionPrior, nn.Module]:
-    if (settings["inputs"], settings["outputs"]) != (FEATURES + EVENT, OUTPUTS):
+def _build(network: TemporalScoreNet, metadata: dict[str, str], tensors: dict[str, Tensor]) -> MotionPrior:
+    offsets, posed = tensors.pop("offsets"), json.loads(metadata["posed"])
+    if (network.settings["inputs"], network.settings["outputs"]) != (FEATURES + EVENT, OUTPUTS):
         raise ValueError("another network")
-    network = TemporalScoreNet(**settings)
-    return MotionPrior(network, tensors.pop("offsets"), posed=json.loads(metadata["posed"])), network
+    if offsets.shape != OFFSETS.shape or type(posed) is not bool:
+        raise ValueError("another body")
+    return MotionPrior(network, offsets, posed=posed)

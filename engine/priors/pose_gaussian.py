@@ -18,6 +18,8 @@ SCHEMA = "dposer-pose-gaussian/1"
 SIZE = 63
 MAX_BYTES = 1_000_000
 DOUBT = 0.35  # standard deviations of each coordinate that known joints are doubted by: few people were seen
+LEAST_DOUBT = np.deg2rad(2.0)  # of each coordinate: toes hardly turned sideways in training, and those of rigs may
+FARTHEST = 4.0  # standard deviations that a known coordinate counts as away from the mean, at most
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class PoseGaussian:
         flat = poses.reshape(len(poses), -1)
         out = flat.copy()
         coordinates = np.repeat(known, 3, axis=1)
-        doubted = self.covariance + np.diag(DOUBT**2 * np.diag(self.covariance))
+        spread = np.sqrt(np.diag(self.covariance) + LEAST_DOUBT**2)
+        doubted = self.covariance + np.diag(DOUBT**2 * np.diag(self.covariance) + LEAST_DOUBT**2)
+        away = np.clip(flat - self.mean, -FARTHEST * spread, FARTHEST * spread)
         patterns, which = np.unique(coordinates, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
             if pattern.all():
@@ -56,7 +60,7 @@ class PoseGaussian:
                 doubted[np.ix_(pattern, pattern)], self.covariance[np.ix_(pattern, ~pattern)]
             )
             out[np.ix_(rows, ~pattern)] = (
-                self.mean[~pattern] + (flat[np.ix_(rows, pattern)] - self.mean[pattern]) @ gain
+                self.mean[~pattern] + away[np.ix_(rows, pattern)] @ gain
             )
         return out.reshape(poses.shape)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from engine.diffusion.networks import ScoreMLP
@@ -51,6 +52,8 @@ def load_released(path: Path, mean: np.ndarray, std: np.ndarray) -> PosePrior:
     """
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
         raise WeightsError(f"{path.name} is not there, or too large to be a DPoser checkpoint.")
+    if zipfile.is_zipfile(path) and _unpacked(path) > MAX_BYTES:
+        raise WeightsError(f"{path.name} unpacks to more than a DPoser checkpoint holds; download it again.")
     try:
         # The restricted loader builds tensors and plain containers and nothing else: no code of the file's runs.
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -62,6 +65,7 @@ def load_released(path: Path, mean: np.ndarray, std: np.ndarray) -> PosePrior:
         OSError,
         KeyError,
         zipfile.BadZipFile,
+        SafetensorError,
     ) as error:
         raise WeightsError(
             f"{path.name} is damaged, or holds more than weights; download it again."
@@ -85,9 +89,20 @@ def load_released(path: Path, mean: np.ndarray, std: np.ndarray) -> PosePrior:
     return PosePrior(network, centre, spread).eval().requires_grad_(False)
 
 
+def _unpacked(path: Path) -> int:
+    """Bytes that the members of an archive say they have."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return 0  # no archive after all, which the loader tells
+
+
 def _averaged(content: Any) -> dict[str, Tensor]:
     """The network's parameters by the authors' names, the averaged ones where the file has them."""
-    state = next(content[key] for key in ("model_state_dict", "state_dict", "model") if key in content)
+    state = next((content[key] for key in ("model_state_dict", "state_dict", "model") if key in content), None)
+    if state is None:
+        raise KeyError("model_state_dict")
     state = {re.sub(r"^(module\.|model\.)+", "", key): value for key, value in state.items()}
     shadow = (content.get("ema") or content.get("ema_state_dict") or {}).get("shadow_params")
     if shadow is not None:

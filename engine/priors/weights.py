@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.networks import ScoreMLP
 from engine.errors import WeightsError
@@ -44,18 +45,14 @@ def load_pose_prior(path: Path | None = None) -> PosePrior:
                 f"The weights file {path.name} holds scales that are not positive; train it again."
             )
 
-    return load_prior(path, SCHEMA, "pose prior", _build, check)
+    return load_prior(path, SCHEMA, "pose prior", partial(ScoreMLP, dropout=0.0), _build, check)
 
 
-def _build(
-    settings: dict[str, Any], metadata: dict[str, str], tensors: dict[str, Tensor]
-) -> tuple[PosePrior, nn.Module]:
-    network = ScoreMLP(dropout=0.0, **settings)
-    prior = PosePrior(
+def _build(network: ScoreMLP, metadata: dict[str, str], tensors: dict[str, Tensor]) -> PosePrior:
+    return PosePrior(
         network,
         tensors.pop("mean"),
         tensors.pop("std"),
         representation=metadata.get("representation", "axis-angle"),
         normalisation=metadata.get("normalisation", "z-score"),
     )
-    return prior, network

@@ -22,11 +22,12 @@ from engine.motion.filters import from_strength, smooth_positions, smooth_rotati
 from engine.motion.joints import JOINTS, PARTS
 from engine.motion.motion import BodyMotion, Motion
 from engine.motion.retarget import to_body, to_rig
+from engine.motion.rig_joints import rig_offsets
 from engine.motion.rigs import RigMap, find_map
 from engine.motion.skeleton import Skeleton
 from engine.motion.windows import conjugate, continuous, multiply, quat_to_rotvec, rotvec_to_quat
 from engine.tasks.clean_body import BodyEstimate, clean_poses
-from engine.tasks.foot_lock import lock_feet, rig_offsets
+from engine.tasks.foot_lock import lock_feet
 from engine.tasks.leg import LEGS, feet_places
 from engine.tasks.locks import meet
 from engine.tasks.steps import OnStep, Stage

@@ -8,11 +8,14 @@ prior, and after the motion prior too, uncertain poses are drawn towards plausib
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.memory import ON_CPU
 from engine.motion.joints import JOINTS
+from engine.notes import listening
+from engine.packages import need_torch
 from engine.tasks.evidence import has_place
 from engine.tasks.mixed_up import Mended, mended
 from engine.tasks.steps import OnStep, Stage, within
@@ -36,9 +39,10 @@ class BodyEstimate:
         noise: (22,) standard deviation of the noise of each joint's rotation, radians per axis.
         correlated: whether it was found to be correlated in time.
         spikes, dropouts: (T, 22) bool, samples that were left out.
-        device: where the networks ran.
+        device: where the networks ran; none ran for the smoother alone.
         mixed_up: limbs that were taken for each other or bent backwards, and were sorted out.
         contact: (T, 4) probability that ankles and balls of the feet rest; None without the motion prior or a path.
+        notes: what the user should know of how it came about.
     """
 
     quat: np.ndarray
@@ -50,6 +54,7 @@ class BodyEstimate:
     device: str
     mixed_up: Mended
     contact: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def figures(self) -> dict:
         """JSON-able figures for the report."""
@@ -63,6 +68,7 @@ class BodyEstimate:
             "dropouts": int(self.dropouts.sum()),
             "mixed_up": self.mixed_up.figures(),
             "device": self.device,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 
@@ -90,8 +96,28 @@ def clean_poses(
         guided: False leaves the pose network out, for ablations.
 
     Raises:
-        WeightsError, DeviceError: the prior cannot be had.
+        PackageError, WeightsError, DeviceError: the prior cannot be had.
     """
+    if prior != "none":
+        need_torch("The Motion Prior", "the method Learned Smoother (wiener), which needs none")
+    with listening() as notes:
+        result = _clean(quat, transl, fps, strength, seed, device, on_step, prior, guided)
+    used = f"{result.device}, then cpu" if ON_CPU in notes else result.device
+    return replace(result, device=used, notes=tuple(notes))
+
+
+def _clean(
+    quat: np.ndarray,
+    transl: np.ndarray,
+    fps: float,
+    strength: float,
+    seed: int,
+    device: str,
+    on_step: OnStep | None,
+    prior: str,
+    guided: bool,
+) -> BodyEstimate:
+    """As `clean_poses`."""
     frames, mixed_up = len(quat), mended(quat, fps)
     quat = mixed_up.quat
     if prior == "none":

@@ -18,6 +18,7 @@ from engine.diffusion.observation import Mask
 from engine.diffusion.samplers import ddim, integrate
 from engine.diffusion.schedule import bent, truncated
 from engine.errors import MotionError
+from engine.memory import at_once, within_memory
 from engine.motion.joints import PARENTS
 from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.conditional_prior import ConditionalPrior
@@ -126,6 +127,7 @@ class Completion:
     share: np.ndarray
 
 
+@within_memory
 def complete_poses(
     poses: np.ndarray,
     known: np.ndarray,
@@ -183,7 +185,7 @@ def _seeds(seed: int, first: int, count: int, hypotheses: int) -> np.ndarray:
 
 
 def _chunks(count: int, rows_each: int) -> list[slice]:
-    size = max(1, ROWS_AT_ONCE // rows_each)
+    size = max(1, at_once(ROWS_AT_ONCE) // rows_each)
     return [slice(begin, min(begin + size, count)) for begin in range(0, count, size)]
 
 
@@ -208,6 +210,7 @@ def _by_clusters(
     return solved, share
 
 
+@within_memory
 def conditional_hypotheses(
     poses: np.ndarray,
     known: np.ndarray,
@@ -273,18 +276,20 @@ def draw_candidates(
     solver: Conditional,
     prior: ConditionalPrior,
     on_iteration: Callable[[int, int], None] | None = None,
+    temperature: float = 1.0,
 ) -> Tensor:
     """Candidates (C, N, 63) as events for poses (N, 21, 3) with joints ``known`` (N, 21), by deterministic DDIM.
 
     ``seeds`` (C * N,) decide the latents; items that share a seed share a latent, so that neighbours in time with one
-    latent have neighbouring candidates. Known joints keep their values.
+    latent have neighbouring candidates. Known joints keep their values. The temperature is the
+    standard deviation of the latents.
     """
     device = prior.mean.device
     copies = len(seeds) // len(poses)
     event = prior.normalise(torch.from_numpy(poses).float().to(device)).repeat(copies, 1)
     mask = torch.from_numpy(known.copy()).to(device).repeat(copies, 1)
     denoise = prior.under(prior.condition(event, mask, solver.doubt))
-    noise = Noise(seeds)
+    noise = Noise(seeds, temperature)
     grid = bent(solver.steps, prior.sde.t_max, prior.sde.t_min, solver.bend)
     with torch.autocast(device.type, torch.bfloat16, enabled=prefers_bfloat16(device)):
         start = noise.draw(event.shape[1:], device)

@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from engine.device import pick_device
 from engine.errors import MotionError
+from engine.memory import at_once, within_memory
 from engine.motion.motion import BodyMotion
 from engine.motion.windows import (
     continuous,
@@ -31,6 +32,7 @@ from engine.priors.motion_weights import load_motion_prior
 from engine.priors.pose_gaussian import PoseGaussian
 from engine.priors.spectra_file import load as load_spectra
 from engine.tasks.complete import (
+    MOST_HYPOTHESES,
     PRESETS,
     ROWS_AT_ONCE,
     Conditional,
@@ -49,6 +51,10 @@ CLIP_PRIORS = ("motion", "pose")
 KEY_RATE = (
     15.0  # candidates are drawn at so many frames per second and interpolated: limbs move slower than that
 )
+CALM_SECONDS = 0.15
+"""Standard deviation of the Gaussian by which what a sample of the motion prior adds to the mean is smoothed: samples
+tremble, as the prior learned its noise from captures."""
+EDGE_SECONDS = 0.25  # over which it sets in beside a known frame
 SMOOTH_SECONDS = 0.1  # standard deviation of the Gaussian that a candidate is smoothed by
 
 
@@ -87,6 +93,7 @@ class ClipCompletion:
     share: np.ndarray
 
 
+@within_memory
 def complete_clip(
     motion: BodyMotion,
     known: np.ndarray,
@@ -110,8 +117,8 @@ def complete_clip(
     known = np.array(np.broadcast_to(known, (len(motion), motion.poses.shape[1] - 1)))
     if known.all():
         raise MotionError("No joint is missing; name the joints or limbs to complete.")
-    if chosen.hypotheses < 1:
-        raise MotionError("Ask for at least one hypothesis.")
+    if not 1 <= chosen.hypotheses <= MOST_HYPOTHESES:
+        raise MotionError(f"Ask for at least one hypothesis and at most {MOST_HYPOTHESES}.")
     if chosen.prior not in CLIP_PRIORS:
         raise MotionError(f"There is no prior called {chosen.prior!r}; choose {' or '.join(CLIP_PRIORS)}.")
     if chosen.prior == "motion":
@@ -157,13 +164,23 @@ def _by_motion(
             stage((done + share) / count)
 
         seed = settings.seed + number
-        tracks.append(sample_motion(evidence, motion.fps, prior, seed, device=settings.device, advance=tell)[0])
+        sample, _ = sample_motion(evidence, motion.fps, prior, seed, device=settings.device, advance=tell)
+        tracks.append(_calmed(sample, found.quat, known, motion.fps))
     results = []
     for track in tracks:
         poses = motion.poses.copy()
         poses[:, 1:] = np.where(known[..., None], motion.poses[:, 1:], quat_to_rotvec(track[:, 1:]))
         results.append(replace(motion, poses=poses))
     return ClipCompletion(tuple(results), np.full(count, 1.0 / count))
+
+
+def _calmed(sample: np.ndarray, mean: np.ndarray, known: np.ndarray, fps: float) -> np.ndarray:
+    """A sample (T, 22, 4) without its tremble: its slow way around the mean (T, 22, 4), nought beside known frames."""
+    away = gap_seconds(np.pad(known, ((0, 0), (1, 0)), constant_values=True), fps)
+    share = np.minimum(away / EDGE_SECONDS, 1.0)
+    ease = (share * share * (3.0 - 2.0 * share))[..., None]
+    slow = gaussian_filter1d(ease * log_around(mean, sample), CALM_SECONDS * fps, axis=0, mode="nearest")
+    return exp_around(mean, ease * slow)
 
 
 def complete_frames(
@@ -217,7 +234,7 @@ def _candidates(
     given = np.where(known[..., None], poses, 0.0)
     latents = np.random.SeedSequence(settings.seed).generate_state(count, np.uint64)
     stage = Stage(on_step, frames, 0.0, 0.9, "Completing poses")
-    size = max(1, ROWS_AT_ONCE // count)
+    size = max(1, at_once(ROWS_AT_ONCE) // count)
     events = []
     for begin in range(0, len(keys), size):
         rows = keys[begin : begin + size]

@@ -19,6 +19,7 @@ from engine.device import pick_device
 from engine.diffusion.noise import Noise
 from engine.diffusion.schedule import truncated
 from engine.errors import MotionError
+from engine.memory import within_memory
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.pose_prior_term import DPoserTerm, PosePriorTerm
 from engine.tasks.steps import OnStep
@@ -84,6 +85,7 @@ def released(noise: float) -> DenoiseSettings:
 PRESETS: dict[str, Callable[[float], DenoiseSettings]] = {"paper": paper, "released": released}
 
 
+@within_memory
 def denoise_joints(
     positions: np.ndarray,
     settings: DenoiseSettings,

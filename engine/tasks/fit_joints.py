@@ -16,6 +16,7 @@ from engine.body import forward_kinematics
 from engine.device import pick_device
 from engine.diffusion.schedule import truncated
 from engine.diffusion.solvers import optimise
+from engine.memory import within_memory
 from engine.motion.motion import BodyMotion
 from engine.priors.dynamics import Dynamics
 from engine.priors.pose_prior import PosePrior
@@ -53,6 +54,7 @@ def smooth_joints(positions: np.ndarray, dynamics: Dynamics, fps: float) -> tupl
     return smooth(positions, lively, noise, fps), float(np.sqrt(np.median(noise.total)))
 
 
+@within_memory
 def fit_joints(
     positions: np.ndarray,
     offsets: np.ndarray,

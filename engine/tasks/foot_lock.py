@@ -16,9 +16,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial.transform import Rotation
 
 from engine.errors import MotionError
-from engine.motion.motion import BodyMotion, Motion
-from engine.motion.retarget import CHUNK, Alignment
-from engine.motion.rigs import RigMap
+from engine.motion.motion import BodyMotion
 from engine.motion.windows import log_around, mean_rotation, multiply, rotvec_to_quat, smooth_path
 from engine.tasks.confidence import runs
 from engine.tasks.leg import LEGS, Leg, dot, everywhere, length
@@ -74,7 +72,7 @@ def lock_feet(
         contact: (T, 4) probability that left ankle, right ankle, left and right ball of the foot rest.
         settings: see `FootLock`.
         offsets: (22, 3) or (T, 22, 3) metres, where the joints are relative to their parents, if not as in
-            ``motion.offsets``: see `rig_offsets`.
+            ``motion.offsets``: see `engine.motion.rig_joints`.
         free: (T,) bool, frames that may change; contacts are held where the others have them. None for all.
         legs: which of `LEGS` to hold.
 
@@ -106,36 +104,6 @@ def lock_feet(
             turn[near], shift[near], held[near], loose[near]
         )
     return replace(motion, poses=poses)
-
-
-def rig_offsets(motion: Motion, rig_map: RigMap, body: BodyMotion) -> np.ndarray:
-    """(T, 22, 3) metres, where the joints of the rig's legs are relative to their parents, frame by frame.
-
-    `to_body` gives one offset per joint. That is exact for rigs whose joints turn and nothing else; here bones that
-    slide, and bones between pelvis and hips that turn, are taken into account.
-
-    Args:
-        motion: the rig's motion.
-        rig_map: its mapping.
-        body: ``to_body(motion, rig_map)``.
-    """
-    rig = Alignment(motion, rig_map)
-    result = np.tile(body.offsets, (len(motion), 1, 1))
-    bones = rig_map.bones
-    for start in range(0, len(motion), CHUNK):
-        rows = slice(start, start + CHUNK)
-        _, heads = rig.globals(motion.rotations[rows], motion.translations[rows])
-        heads = heads @ rig.axes.T * motion.skeleton.scale
-        for name, joints in LEGS.items():
-            turn = Rotation.from_rotvec(body.poses[rows, 0])
-            above = heads[:, rig.column(bones["pelvis"])]
-            for joint, part in zip(joints, ("hip", "knee", "ankle", "foot"), strict=True):
-                if (bone := bones.get(f"{name}_{part}")) is None:
-                    break  # no toes: they are where the body has them
-                head = heads[:, rig.column(bone)]
-                result[rows, joint] = turn.apply(head - above, inverse=True)
-                turn, above = turn * Rotation.from_rotvec(body.poses[rows, joint]), head
-    return result
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from engine.diffusion.noise import Noise
 from engine.diffusion.samplers import SAMPLERS, integrate
 from engine.diffusion.schedule import bent
 from engine.errors import MotionError
+from engine.memory import at_once, within_memory
 from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
@@ -57,6 +58,7 @@ step, down to t = 5e-3 (``demo.py --metrics``). ``best``: a twentieth of the eva
 the validation split, where 0.6 varies as real poses do, 1 less and 0 more."""
 
 
+@within_memory
 def generate(
     count: int,
     settings: GenerateSettings | None = None,
@@ -93,8 +95,9 @@ def generate(
     with np.errstate(over="ignore"):
         seeds = first + np.arange(count, dtype=np.uint64)
     poses = np.empty((count, 21, 3))
-    for begin in range(0, count, ROWS_AT_ONCE):
-        noise = Noise(seeds[begin : begin + ROWS_AT_ONCE], chosen.temperature)
+    size = at_once(ROWS_AT_ONCE)
+    for begin in range(0, count, size):
+        noise = Noise(seeds[begin : begin + size], chosen.temperature)
 
         def tell(done: int, steps: int, first: int = begin, rows: int = len(noise)) -> None:
             if on_step:

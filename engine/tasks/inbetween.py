@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import idct
 
 from engine.errors import MotionError
+from engine.memory import within_memory
 from engine.motion.motion import BodyMotion
 from engine.motion.tension_spline import fill_curves, fill_rotations
 from engine.motion.windows import (
@@ -25,13 +27,18 @@ from engine.motion.windows import (
     quat_to_rotvec,
     rotvec_to_quat,
 )
+from engine.packages import need_torch
 from engine.priors.dynamics import Dynamics
-from engine.priors.pose_prior import PosePrior
 from engine.priors.spectra_file import load as load_spectra
 from engine.tasks.steps import OnStep, Stage
 from engine.tasks.temporal import CONTEXT_SECONDS, fill_gaps
 
+if TYPE_CHECKING:
+    from engine.priors.pose_prior import PosePrior
+
 METHODS = ("prior", "motion", "latent", "linear")
+LEARNED = ("prior", "latent")
+"""Methods that need PyTorch."""
 TRUST_SECONDS = 0.25  # length of a gap over which prior and spline are trusted alike; on the validation split
 REACH_SECONDS = 1.0
 """Of what lies around a gap, so much is looked at: the spline's tension forgets sooner."""
@@ -103,10 +110,12 @@ def inbetween(
 
     Raises:
         MotionError: fewer than two keys, a key outside the clip, or a setting out of range.
-        WeightsError, DeviceError: as named.
+        PackageError, WeightsError, DeviceError: as named.
     """
     chosen = settings or PRESETS["best"]
     _check(chosen)
+    if chosen.method in LEARNED:
+        need_torch("The Motion Prior", "the method Spline, which needs none")
     known = _known(keys, len(motion))
     if known.all():
         return motion
@@ -251,6 +260,7 @@ def _arcs(quat: np.ndarray, motion: BodyMotion, gaps: list[_Gap]) -> tuple[np.nd
     return filled, path
 
 
+@within_memory
 def _through_latents(
     poses: np.ndarray,
     known: np.ndarray,

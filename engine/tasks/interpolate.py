@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.device import pick_device
 from engine.diffusion.ode import PROGRESS, OdeSettings, decode, encode
 from engine.errors import MotionError
+from engine.memory import at_once, within_memory
 from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
@@ -62,8 +63,9 @@ def interpolate_pairs(
             on_step(begin + size, total, stage)
 
     latents = []
-    for begin in range(0, len(poses), ROWS_AT_ONCE):
-        rows = torch.from_numpy(np.asarray(poses[begin : begin + ROWS_AT_ONCE])).float().to(device)
+    size = at_once(ROWS_AT_ONCE)
+    for begin in range(0, len(poses), size):
+        rows = torch.from_numpy(np.asarray(poses[begin : begin + size])).float().to(device)
 
         def encoding(done: int, total: int, first: int = begin, count: int = len(rows)) -> None:
             tell("Encoding poses", first, count * done // PROGRESS, len(poses))
@@ -71,8 +73,8 @@ def interpolate_pairs(
         latents.append(encode(prior.estimate, prior.sde, prior.normalise(rows), settings, encoding).x)
     latent = torch.cat(latents)
     found = np.empty((len(share), *poses.shape[1:]))
-    for begin in range(0, len(share), ROWS_AT_ONCE):
-        rows_here = slice(begin, begin + ROWS_AT_ONCE)
+    for begin in range(0, len(share), size):
+        rows_here = slice(begin, begin + size)
         at = torch.from_numpy(np.asarray(share[rows_here], np.float64)).to(device)
 
         def decoding(done: int, total: int, first: int = begin, count: int = len(at)) -> None:
@@ -84,6 +86,7 @@ def interpolate_pairs(
     return quat_to_rotvec(rotvec_to_quat(found))  # decoded angles may exceed pi
 
 
+@within_memory
 def interpolate(
     pose_a: np.ndarray,
     pose_b: np.ndarray,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -28,6 +29,8 @@ class Leg:
         bend: (T, 3) the knee's own rotation, axis-angle.
         hip, knee, ankle, ball: (T, 3) positions.
         sole: (T, 3) ball relative to the ankle, in the ankle's axes.
+        square: whether knees bend about the body's side axis alone, as captured ones do, whatever else they are turned
+            by; else about the axis that they are bent about, which suits legs whose axes are off.
     """
 
     pelvis: Rotation
@@ -38,6 +41,7 @@ class Leg:
     ankle: np.ndarray
     ball: np.ndarray
     sole: np.ndarray
+    square: bool = False
 
     @classmethod
     def of(cls, motion: BodyMotion, offsets: np.ndarray, joints: tuple[int, int, int, int]) -> Leg:
@@ -64,6 +68,7 @@ class Leg:
             self.ankle[rows],
             self.ball[rows],
             self.sole[rows],
+            self.square,
         )
 
     @property
@@ -71,6 +76,22 @@ class Leg:
         """T orientations of the foot in the world."""
         hip, knee, ankle = self.locals
         return self.pelvis * hip * knee * ankle
+
+    @property
+    def firm(self) -> np.ndarray:
+        """(T,) metres from hip to ankle that the leg reaches exactly: as far as now, or all but its soft last share."""
+        hinge = self._flexion()
+        longest = np.sqrt(hinge.squares - 2.0 * (hinge.along - hinge.most))
+        return np.maximum(length(self.ankle - self.hip), (1.0 - SOFT) * longest)
+
+    def _flexion(self) -> _Flexion:
+        axis = (self.pelvis * self.locals[0]).apply(_square(self.bend) if self.square else _hinge(self.bend))
+        up, down = self.hip - self.knee, self.ankle - self.knee
+        # The thigh along the shin while it turns by delta about the axis: along - most * cos(bent + delta).
+        along = dot(up, axis) * dot(down, axis)
+        cosine, sine = dot(up, down) - along, dot(up, np.cross(axis, down))
+        squares = dot(up, up) + dot(down, down)
+        return _Flexion(axis, along, np.hypot(cosine, sine), np.arctan2(sine, -cosine), squares)
 
     def reaching(
         self, turn: np.ndarray, shift: np.ndarray, held: np.ndarray, loose: np.ndarray
@@ -91,14 +112,8 @@ class Leg:
         thigh = self.pelvis * hip
         foot = Rotation.from_rotvec(turn) * self.foot
         aim = self.ankle + shift
-        axis = thigh.apply(_hinge(self.bend))
-        up, down = self.hip - self.knee, self.ankle - self.knee
-        # The thigh along the shin while it turns by delta about the axis: along - most * cos(bent + delta).
-        along = dot(up, axis) * dot(down, axis)
-        cosine, sine = dot(up, down) - along, dot(up, np.cross(axis, down))
-        most = np.hypot(cosine, sine)
-        bent = np.arctan2(sine, -cosine)  # 0 is the straightest, a bent knee is positive
-        squares = dot(up, up) + dot(down, down)
+        down = self.ankle - self.knee
+        axis, along, most, bent, squares = self._flexion()
         before, longest = length(self.ankle - self.hip), np.sqrt(squares - 2.0 * (along - most))
 
         distance = length(aim - self.hip)
@@ -125,6 +140,23 @@ class Leg:
         return np.stack([local.as_rotvec() for local in locals_after], axis=1)
 
 
+class _Flexion(NamedTuple):
+    """How knees bend, T of them.
+
+    Attributes:
+        axis: (T, 3) unit vectors in the world.
+        along, most: (T,) the scalar product of thigh and shin is ``along - most * cos(bent)``.
+        bent: (T,) radians; 0 is the straightest, a bent knee is positive.
+        squares: (T,) sum of the squared lengths of thigh and shin.
+    """
+
+    axis: np.ndarray
+    along: np.ndarray
+    most: np.ndarray
+    bent: np.ndarray
+    squares: np.ndarray
+
+
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Scalar products (T,) of vectors (T, 3)."""
     return np.einsum("ta,ta->t", a, b)
@@ -139,6 +171,22 @@ def _hinge(bend: np.ndarray) -> np.ndarray:
     """(T, 3) unit axes that knees with local rotations ``bend`` (T, 3) bend about: their own where they are bent."""
     axis = bend[:, :1] * bend
     axis[:, 0] += HINGE**2  # the body's side axis, about which a positive angle is a bent knee
+    return axis / np.linalg.norm(axis, axis=-1, keepdims=True)
+
+
+def _square(bend: np.ndarray) -> np.ndarray:
+    """(T, 3) unit axes about which knees (T, 3) bend while their rotation vectors change along the side axis alone.
+
+    It is that axis through the left Jacobian of the exponential map, which turns changes of a rotation vector into
+    turns of its rotation.
+    """
+    angle = np.linalg.norm(bend, axis=-1, keepdims=True)
+    safe = np.maximum(angle, 1e-6)
+    side = np.array([1.0, 0.0, 0.0])
+    once = np.cross(bend, side)
+    first = np.where(angle > 1e-3, (1.0 - np.cos(safe)) / safe**2, 0.5)
+    second = np.where(angle > 1e-3, (safe - np.sin(safe)) / safe**3, 1.0 / 6.0)
+    axis = side + first * once + second * np.cross(bend, once)
     return axis / np.linalg.norm(axis, axis=-1, keepdims=True)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.device import pick_device
 from engine.diffusion.samplers import SAMPLERS, integrate
 from engine.diffusion.schedule import uniform
+from engine.memory import at_once, within_memory
 from engine.motion.windows import Windows, between
 from engine.priors.motion_prior import EVENT, JOINTS, LEAST_DEVIATION, WINDOW, MotionPrior, Seen
 from engine.tasks.evidence import CHANNELS, Evidence, moved, resampled
@@ -40,6 +41,7 @@ class MotionEstimate:
     deviation: np.ndarray
 
 
+@within_memory
 def estimate_motion(
     evidence: Evidence,
     fps: float,
@@ -63,7 +65,7 @@ def estimate_motion(
     sizes = {"event": EVENT, "damage": JOINTS, "contact": 4, "spread": CHANNELS}
     totals = {name: np.zeros((len(slow), size)) for name, size in sizes.items()}
     with torch.inference_mode():
-        for starts in cover.batches(WINDOWS_AT_ONCE):
+        for starts in cover.batches(at_once(WINDOWS_AT_ONCE)):
             out = prior.both_ways(seen(slow, cover, starts, target))
             answers = (out.event, out.quality.sigmoid(), out.contact.sigmoid(), out.log_spread.exp())
             for (_, total), answer in zip(totals.items(), answers, strict=True):
@@ -77,6 +79,7 @@ def estimate_motion(
     return _placed(evidence, fps, step, blended["damage"], blended["contact"], deviation)
 
 
+@within_memory
 def sample_motion(
     evidence: Evidence,
     fps: float,
@@ -100,7 +103,7 @@ def sample_motion(
     times = uniform(steps, prior.sde.t_max, prior.sde.t_min)
     total = np.zeros((len(slow), EVENT))
     with torch.inference_mode():
-        for starts in cover.batches(WINDOWS_AT_ONCE):
+        for starts in cover.batches(at_once(WINDOWS_AT_ONCE)):
             told = prior.told(seen(slow, cover, starts, target))
             z = torch.stack([noise[s : s + cover.length] for s in starts]).to(target)
             answer = integrate(prior.under(told), prior.sde, z, times, SAMPLERS["ddim"]).x

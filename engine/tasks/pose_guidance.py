@@ -9,6 +9,7 @@ import torch
 from engine.device import pick_device, prefers_bfloat16
 from engine.diffusion.schedule import truncated
 from engine.diffusion.solvers import proximal
+from engine.memory import at_once, within_memory
 from engine.motion.windows import quat_to_rotvec, rotvec_to_quat
 from engine.priors.pose_prior import POSE_DIM, PosePrior
 from engine.tasks.temporal import Advance
@@ -19,6 +20,7 @@ WEIGHT = 0.05  # tuned on the validation split: more costs accuracy, less leaves
 FRAMES_AT_ONCE = 2048
 
 
+@within_memory
 def guide_poses(
     quat: np.ndarray,
     variance: np.ndarray,
@@ -43,8 +45,9 @@ def guide_poses(
     std = prior.std.to("cpu", torch.float64).numpy().reshape(1, -1, 3)
     out = quat.copy()
     times = truncated(ITERATIONS, T_MAX, T_MIN)
-    for begin in range(0, len(chosen), FRAMES_AT_ONCE):
-        rows = chosen[begin : begin + FRAMES_AT_ONCE]
+    size = at_once(FRAMES_AT_ONCE)
+    for begin in range(0, len(chosen), size):
+        rows = chosen[begin : begin + size]
         pose = torch.from_numpy(quat_to_rotvec(quat[rows])).float().to(target)
         spread = torch.from_numpy((variance[rows, :, None] / std**2).reshape(-1, POSE_DIM)).float().to(target)
         start = prior.normalise(pose)

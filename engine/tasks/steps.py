@@ -17,6 +17,13 @@ def within(on_step: OnStep | None, share: float) -> OnStep | None:
     return lambda done, total, stage: on_step(int(share * done), total, stage)
 
 
+def beyond(on_step: OnStep | None, share: float) -> OnStep | None:
+    """Someone told of a computation that is what follows the first ``share``, 0 to 1, of the whole."""
+    if on_step is None:
+        return None
+    return lambda done, total, stage: on_step(int(share * total + (1.0 - share) * done), total, stage)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of a computation as a part of its whole, so that progress never goes back.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import cast
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from engine.device import pick_device, prefers_bfloat16
+from engine.device import prefers_bfloat16
 from engine.diffusion.denoiser import diffuse
 from engine.diffusion.networks import ConditionalScoreMLP
 from engine.motion.joints import JOINTS, PARTS
@@ -26,6 +25,7 @@ from engine.priors.conditional_prior import ConditionalPrior
 from engine.priors.conditional_weights import save_conditional_prior
 from engine.training import checkpoint, dataset
 from engine.training.loop import batches, ema_average, stratified_times
+from engine.training.ranks import Ranks, alone
 from engine.training.statistics import statistics
 
 BODY = JOINTS[1:]
@@ -97,15 +97,21 @@ def validate(prior: ConditionalPrior, poses: Tensor, seed: int = 7) -> float:
     )
 
 
-def train_conditional(args: argparse.Namespace) -> Path:
+def train_conditional(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
     """Train for the given iterations; returns the path of the weights, those that validate best.
+
+    Args:
+        args: options of ``train``.
+        ranks: the processes that train together; this one alone by default. The loss is a mean over what is hidden, of
+            which each rank has its own amount.
 
     Raises:
         FileError: no data. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
     """
+    ranks = ranks or alone(args.device)
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
-    device = pick_device(args.device)
+    device = ranks.device
     half = args.precision == "bfloat16" or (args.precision == "auto" and prefers_bfloat16(device))
     args.out.mkdir(parents=True, exist_ok=True)
     training = dataset.load(args.data, args.share_alike)
@@ -119,48 +125,56 @@ def train_conditional(args: argparse.Namespace) -> Path:
     optimiser = torch.optim.Adam(prior.parameters(), lr=args.learning_rate)
     state = {"iteration": 0, "best": float("inf"), "seconds": 0.0}
     resume = args.out / "checkpoint.safetensors"
-    if resume.exists() and not args.fresh:
+    if ranks.told(resume.exists() and not args.fresh):
         state = checkpoint.load(resume, prior, averaged, optimiser, generator)
-        print(f"resumed at iteration {state['iteration']}", file=sys.stderr)
+        ranks.say(f"resumed at iteration {state['iteration']}")
+    ranks.agree(prior, averaged)
+    ranks.part_ways(args.seed, int(state["iteration"]))
 
     weights = args.out / "conditional.safetensors"
-    source = batches(training, args.batch, generator)
+    source = batches(training, args.batch, generator, ranks)
     began, running = time.monotonic() - state["seconds"], 0.0
-    with (args.out / "log.jsonl").open("a") as log:
+    with ranks.log(args.out / "log.jsonl") as log:
         for iteration in range(int(state["iteration"]) + 1, args.iterations + 1):
             left = (args.iterations - iteration) / (COOL_DOWN * args.iterations)
             for group in optimiser.param_groups:
                 group["lr"] = args.learning_rate * min(1.0, iteration / args.warm_up, max(LEAST_RATE, left))
             event = prior.normalise(next(source).to(device))
-            known = draw_known(len(event), generator).to(device)
-            doubt = (LARGEST_DOUBT * torch.rand(len(event), 1, generator=generator)).to(device)
-            seen = event + doubt * torch.randn(event.shape, generator=generator).to(device)
-            times = stratified_times(args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator)
-            z = torch.randn(event.shape, generator=generator).to(device)
+            whole, part = ranks.size * args.batch, ranks.part(args.batch)
+            known = draw_known(whole, generator)[part].to(device)
+            doubt = (LARGEST_DOUBT * torch.rand(whole, 1, generator=generator))[part].to(device)
+            seen = event + doubt * torch.randn(whole, event.shape[1], generator=generator)[part].to(device)
+            times = stratified_times(
+                ranks.size * args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator
+            )[ranks.part(args.times_per_batch)]
+            z = torch.randn(whole, event.shape[1], generator=generator)[part].to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 loss = hidden_noise_loss(prior, event, seen, known, doubt, times.to(device), z)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            ranks.average_gradients(prior.parameters())
             torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0, error_if_nonfinite=True)
             optimiser.step()
             averaged.update_parameters(prior)
-            running += (float(loss.detach()) - running) / min(iteration, 100)
+            running += (ranks.mean(loss) - running) / min(iteration, 100)
             if iteration % args.validate_every and iteration != args.iterations:
                 continue
 
             state |= {"iteration": iteration, "seconds": time.monotonic() - began}
             line = {"iteration": iteration, "train": round(running, 5), "seconds": round(state["seconds"], 1)}
-            improved = True
-            if held_out is not None:
-                averaged.eval()
-                line["val_loss"] = round(validate(smoothed, held_out), 5)
-                averaged.train()
-                improved = line["val_loss"] < state["best"]
-                state["best"] = min(line["val_loss"], state["best"])
-            if improved:
-                notes = {"iteration": str(iteration), "seed": str(args.seed)}
-                save_conditional_prior(weights, smoothed, notes)
-            checkpoint.save(resume, prior, averaged, optimiser, state, generator)
+            if ranks.leads:
+                improved = True
+                if held_out is not None:
+                    averaged.eval()
+                    line["val_loss"] = round(validate(smoothed, held_out), 5)
+                    averaged.train()
+                    improved = line["val_loss"] < state["best"]
+                    state["best"] = min(line["val_loss"], state["best"])
+                if improved:
+                    notes = {"iteration": str(iteration), "seed": str(args.seed)}
+                    save_conditional_prior(weights, smoothed, notes)
+                checkpoint.save(resume, prior, averaged, optimiser, state, generator)
             print(json.dumps(line), file=log, flush=True)
-            print(" ".join(f"{k} {v}" for k, v in line.items()), file=sys.stderr, flush=True)
+            ranks.say(" ".join(f"{k} {v}" for k, v in line.items()))
+            ranks.part_ways(args.seed, iteration)
     return weights

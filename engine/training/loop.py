@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from engine.device import pick_device, prefers_bfloat16
+from engine.device import prefers_bfloat16
 from engine.diffusion.denoiser import noise_matching_loss
 from engine.diffusion.networks import ScoreMLP
 from engine.errors import WeightsError
@@ -24,6 +23,7 @@ from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import save_pose_prior
 from engine.training import checkpoint, dataset
 from engine.training.auxiliary import body_loss
+from engine.training.ranks import Ranks, alone
 from engine.training.statistics import statistics
 
 VALIDATION_TIMES = 64
@@ -42,15 +42,21 @@ def ema_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor
     return average
 
 
-def batches(poses: dataset.PoseSet, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches (size, 21, 3), drawn by subject weight with replacement, each pose mirrored half the time."""
+def batches(
+    poses: dataset.PoseSet, size: int, generator: torch.Generator, ranks: Ranks
+) -> Iterator[Tensor]:
+    """Endless batches (size, 21, 3), drawn by subject weight with replacement, each pose mirrored half the time.
+
+    Each is this rank's part of what is drawn for all.
+    """
     both = torch.from_numpy(np.stack([poses.poses, dataset.mirror(poses.poses)]))
     cumulative = torch.from_numpy(np.cumsum(poses.subject_weights()))
     while True:
-        draws = torch.rand(size, generator=generator, dtype=torch.float64) * cumulative[-1]
+        whole, part = size * ranks.size, ranks.part(size)
+        draws = torch.rand(whole, generator=generator, dtype=torch.float64) * cumulative[-1]
         index = torch.searchsorted(cumulative, draws).clamp(max=len(poses) - 1)
-        side = torch.randint(2, (size,), generator=generator)
-        yield both[side, index]
+        side = torch.randint(2, (whole,), generator=generator)
+        yield both[side[part], index[part]]
 
 
 def stratified_times(count: int, t_min: float, t_max: float, generator: torch.Generator) -> Tensor:
@@ -115,19 +121,23 @@ def kept_weights(folder: Path, iteration: int) -> Path:
     return folder / f"dposer_{iteration:06d}.safetensors"
 
 
-def train_dposer(args: argparse.Namespace) -> Path:
-    """Train until the iterations or the patience run out; returns the path of the best weights."""
+def train_dposer(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
+    """Train until the iterations or the patience run out; returns the path of the best weights.
+
+    Args:
+        args: options of ``train``.
+        ranks: the processes that train together; this one alone by default.
+    """
+    ranks = ranks or alone(args.device)
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
-    device = pick_device(args.device)
+    device = ranks.device
     half = args.precision == "bfloat16" or (args.precision == "auto" and prefers_bfloat16(device))
     args.out.mkdir(parents=True, exist_ok=True)
 
     training = dataset.load(args.data, args.share_alike)
     held_out = torch.from_numpy(dataset.load(args.val).poses[::3]) if args.val else None
-    print(
-        f"{len(training)} poses of {len(np.unique(training.subjects))} subjects on {device}", file=sys.stderr
-    )
+    ranks.say(f"{len(training)} poses of {len(np.unique(training.subjects))} subjects on {ranks}")
 
     prior = untrained(args, training).to(device)
     averaged = AveragedModel(prior, avg_fn=ema_average(args.ema))
@@ -136,63 +146,67 @@ def train_dposer(args: argparse.Namespace) -> Path:
     made_for = {"representation": args.representation, "normalisation": args.normalisation}
     state = {"iteration": 0, "best": float("inf"), "since_best": 0, "seconds": 0.0} | made_for
     resume = args.out / "checkpoint.safetensors"
-    if resume.exists() and not args.fresh:
+    if ranks.told(resume.exists() and not args.fresh):
         state = checkpoint.load(resume, prior, averaged, optimiser, generator)
         if any(state.get(name, earlier) != made_for[name] for name, earlier in DEFAULTS.items()):
             raise WeightsError(
                 f"The checkpoint {resume.name} has another representation or normalisation; use another --out."
             )
-        print(f"resumed at iteration {state['iteration']}", file=sys.stderr)
+        ranks.say(f"resumed at iteration {state['iteration']}")
+    ranks.agree(prior, averaged)
+    ranks.part_ways(args.seed, int(state["iteration"]))
 
     best_path = args.out / "dposer.safetensors"
     started, running = time.monotonic() - state["seconds"], 0.0
-    source = batches(training, args.batch, generator)
-    with (args.out / "log.jsonl").open("a") as log:
+    source = batches(training, args.batch, generator, ranks)
+    with ranks.log(args.out / "log.jsonl") as log:
         for iteration in range(int(state["iteration"]) + 1, args.iterations + 1):
             for group in optimiser.param_groups:
                 group["lr"] = args.learning_rate * min(1.0, iteration / args.warm_up)
             event = prior.normalise(next(source).to(device))
-            times = stratified_times(args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator).to(
-                device
-            )
-            z = torch.randn(event.shape, generator=generator).to(device)
+            times = stratified_times(
+                ranks.size * args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator
+            )[ranks.part(args.times_per_batch)].to(device)
+            z = torch.randn(ranks.size * args.batch, prior.dim, generator=generator)[ranks.part(args.batch)].to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 loss = training_loss(prior, event, times, z, args.auxiliary, args.auxiliary_batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            ranks.average_gradients(prior.parameters())
             torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0, error_if_nonfinite=True)
             optimiser.step()
             averaged.update_parameters(prior)
-            running += (float(loss.detach()) - running) / min(iteration, 100)
-            if args.keep_every and iteration % args.keep_every == 0:
+            running += (ranks.mean(loss) - running) / min(iteration, 100)
+            if args.keep_every and iteration % args.keep_every == 0 and ranks.leads:
                 save_pose_prior(kept_weights(args.out, iteration), smoothed, {"iteration": str(iteration)})
             if iteration % args.validate_every and iteration != args.iterations:
                 continue
 
             state |= {"iteration": iteration, "seconds": time.monotonic() - started}
             line = {"iteration": iteration, "train": round(running, 5), "seconds": round(state["seconds"], 1)}
-            if held_out is not None:
-                averaged.eval()
-                figures = validate(smoothed, held_out)
-                averaged.train()
-                line |= {f"val_{k}": round(v, 5) for k, v in figures.items()}
-                improved = figures["loss"] < state["best"]
-                state |= {
-                    "best": min(figures["loss"], state["best"]),
-                    "since_best": 0 if improved else state["since_best"] + 1,
-                }
-            else:
+            if ranks.leads:
                 improved = True
-            if improved:
-                save_pose_prior(best_path, smoothed, {"iteration": str(iteration), "seed": str(args.seed)})
-            checkpoint.save(resume, prior, averaged, optimiser, state, generator)
+                if held_out is not None:
+                    averaged.eval()
+                    figures = validate(smoothed, held_out)
+                    averaged.train()
+                    line |= {f"val_{k}": round(v, 5) for k, v in figures.items()}
+                    improved = figures["loss"] < state["best"]
+                    state |= {
+                        "best": min(figures["loss"], state["best"]),
+                        "since_best": 0 if improved else state["since_best"] + 1,
+                    }
+                if improved:
+                    save_pose_prior(best_path, smoothed, {"iteration": str(iteration), "seed": str(args.seed)})
+                checkpoint.save(resume, prior, averaged, optimiser, state, generator)
             print(json.dumps(line), file=log, flush=True)
-            print(
+            ranks.say(
                 f"{iteration}/{args.iterations} "
-                + " ".join(f"{k} {v}" for k, v in line.items() if k != "iteration"),
-                file=sys.stderr,
+                + " ".join(f"{k} {v}" for k, v in line.items() if k != "iteration")
             )
+            state = ranks.told(state)
+            ranks.part_ways(args.seed, iteration)
             if state["since_best"] >= args.patience:
-                print("validation has stopped improving", file=sys.stderr)
+                ranks.say("validation has stopped improving")
                 break
     return best_path

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel
 
 from engine.body import bundled, forward_kinematics
-from engine.device import pick_device, prefers_bfloat16
+from engine.device import prefers_bfloat16
 from engine.diffusion.temporal_network import TemporalScoreNet
 from engine.motion.contacts import resting
 from engine.motion.joints import PARENTS
@@ -41,6 +40,7 @@ from engine.priors.pose_gaussian import PoseGaussian
 from engine.training import checkpoint
 from engine.training.loop import ema_average
 from engine.training.motion_bank import FAMILIES, Augmentation, Bank, build, build_all, load_clips
+from engine.training.ranks import Ranks, alone
 
 LENGTHS = {WINDOW: 0.7, WINDOW // 2: 0.2, WINDOW // 4: 0.1}
 """Frames of a batch's windows, and how often: clips may be short."""
@@ -110,13 +110,14 @@ class Windows:
         self.contact = contacts(bank, offsets)
         self.lengths = np.diff(bank.offsets)
 
-    def draw(self, length: int, count: int, rng: np.random.Generator) -> Batch:
-        """A batch of ``count`` windows."""
+    def draw(self, length: int, count: int, rng: np.random.Generator, ranks: Ranks | None = None) -> Batch:
+        """A batch of ``count`` windows: of those drawn for all ranks this one's, where there are several."""
         rows = np.flatnonzero(self.lengths >= length)
         share = self.lengths[rows] - length + 1.0
-        which = rng.choice(rows, count, p=share / share.sum())
+        whole, part = (count, slice(None)) if ranks is None else (count * ranks.size, ranks.part(count))
+        which = rng.choice(rows, whole, p=share / share.sum())
         start = self.bank.offsets[which] + rng.integers(0, self.lengths[which] - length + 1)
-        return self.cut(which, start, length)
+        return self.cut(which[part], start[part], length)
 
     def cut(self, which: np.ndarray, start: np.ndarray, length: int) -> Batch:
         """Windows of examples ``which`` from frames ``start`` of the bank."""
@@ -215,10 +216,10 @@ def loss_of(
     return loss, {name: float(value.detach()) for name, value in parts.items()}
 
 
-def draw(banks: list[Windows], frames: int, rng: np.random.Generator) -> Batch:
-    """A batch of about so many frames from one of the banks."""
+def draw(banks: list[Windows], frames: int, rng: np.random.Generator, ranks: Ranks) -> Batch:
+    """A batch of about so many frames from one of the banks, each rank's its own."""
     length = int(rng.choice(list(LENGTHS), p=list(LENGTHS.values())))
-    return banks[int(rng.integers(len(banks)))].draw(length, max(1, frames // length), rng)
+    return banks[int(rng.integers(len(banks)))].draw(length, max(1, frames // length), rng, ranks)
 
 
 @torch.no_grad()
@@ -282,7 +283,10 @@ def prepare_banks(args: argparse.Namespace) -> Path:
 
 
 def train_motion(
-    args: argparse.Namespace, prior: MotionPrior | None = None, banks_folder: Path | None = None
+    args: argparse.Namespace,
+    prior: MotionPrior | None = None,
+    banks_folder: Path | None = None,
+    ranks: Ranks | None = None,
 ) -> Path:
     """Train for the given iterations; returns the path of the weights, averaged ones of the last validation.
 
@@ -290,14 +294,18 @@ def train_motion(
         args: options of ``train``.
         prior: what to train, instead of one made by the options.
         banks_folder: with banks to train on and that of the validation clips, instead of those made by the options.
+        ranks: the processes that train together; this one alone by default. Parts of the loss are means over what is
+            free, judged or placed, of which each rank has its own amount.
 
     Raises:
         FileError: no clips. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
     """
-    folder = banks_folder or prepare_banks(args)
+    ranks = ranks or alone(args.device)
+    folder = ranks.told(banks_folder or (prepare_banks(args) if ranks.leads else None))
+    assert folder is not None
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
-    device = pick_device(args.device)
+    device = ranks.device
     half = args.precision == "bfloat16" or (args.precision == "auto" and prefers_bfloat16(device))
     args.out.mkdir(parents=True, exist_ok=True)
     prior = (prior or untrained(args.hidden, args.dropout, not args.unposed)).to(device)
@@ -312,9 +320,11 @@ def train_motion(
     optimiser = torch.optim.AdamW(outer, lr=args.learning_rate, weight_decay=args.weight_decay)
     state = {"iteration": 0, "seconds": 0.0}
     resume = args.out / "checkpoint.safetensors"
-    if resume.exists() and not args.fresh:
+    if ranks.told(resume.exists() and not args.fresh):
         state = checkpoint.load(resume, prior, averaged, optimiser, generator, matrices)
-        print(f"resumed at iteration {state['iteration']}", file=sys.stderr)
+        ranks.say(f"resumed at iteration {state['iteration']}")
+    ranks.agree(prior, averaged)
+    ranks.part_ways(args.seed, int(state["iteration"]))
     offsets = np.asarray(bundled().offsets)
     held_out = Windows(Bank.load([folder / "val_000.npz"]), offsets)
     lever = levers().to(device)
@@ -323,26 +333,28 @@ def train_motion(
     running: dict[str, float] = {}
     banks: dict[Path, Windows] = {}
     rng = np.random.default_rng([args.seed, int(state["iteration"])])
-    with (args.out / "log.jsonl").open("a") as log:
+    with ranks.log(args.out / "log.jsonl") as log:
         for iteration in range(int(state["iteration"]) + 1, args.iterations + 1):
             if not banks or iteration % args.validate_every == 1:
                 # Banks may still be growing.
-                for file in sorted(set(folder.glob("train_*[0-9].npz")) - set(banks)):
+                for file in ranks.told(sorted(set(folder.glob("train_*[0-9].npz")) - set(banks))):
                     banks[file] = Windows(Bank.load([file]), offsets)
             left = (args.iterations - iteration) / (COOL_DOWN * args.iterations)
             rate = args.learning_rate * min(1.0, iteration / args.warm_up, max(LEAST_RATE, left))
             for one, factor in ((optimiser, 1.0), (matrices, MATRIX_RATE)):
                 for group in one.param_groups:
                     group["lr"] = factor * rate
-            batch = draw(list(banks.values()), args.batch, rng).to(device)
+            batch = draw(list(banks.values()), args.batch, rng, ranks).to(device)
             count, length = batch.event.shape[:2]
-            t = torch.rand(count, generator=generator) * (prior.sde.t_max - prior.sde.t_min) + prior.sde.t_min
-            t = torch.where(torch.rand(count, generator=generator) < MEAN_SHARE, prior.sde.t_max, t)
-            z = torch.randn(count, length, EVENT, generator=generator)
+            whole, part = ranks.size * count, ranks.part(count)
+            t = torch.rand(whole, generator=generator) * (prior.sde.t_max - prior.sde.t_min) + prior.sde.t_min
+            t = torch.where(torch.rand(whole, generator=generator) < MEAN_SHARE, prior.sde.t_max, t)[part]
+            z = torch.randn(whole, length, EVENT, generator=generator)[part]
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 loss, parts = loss_of(prior, batch, t.to(device), z.to(device), lever)
             prior.zero_grad(set_to_none=True)
             loss.backward()
+            ranks.average_gradients(prior.parameters())
             torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0, error_if_nonfinite=True)
             optimiser.step()
             matrices.step()
@@ -358,11 +370,13 @@ def train_motion(
             state |= {"iteration": iteration, "seconds": time.monotonic() - began}
             line = {"iteration": iteration, "seconds": round(state["seconds"], 1), "banks": len(banks)}
             line |= {name: round(value, 4) for name, value in running.items()}
-            averaged.eval()
-            line |= validate(smoothed, held_out)
-            averaged.train()
-            save_motion_prior(weights, smoothed, {"iteration": str(iteration), "seed": str(args.seed)})
-            checkpoint.save(resume, prior, averaged, optimiser, state, generator, matrices)
+            if ranks.leads:
+                averaged.eval()
+                line |= validate(smoothed, held_out)
+                averaged.train()
+                save_motion_prior(weights, smoothed, {"iteration": str(iteration), "seed": str(args.seed)})
+                checkpoint.save(resume, prior, averaged, optimiser, state, generator, matrices)
             print(json.dumps(line), file=log, flush=True)
-            print(" ".join(f"{k} {v}" for k, v in line.items()), file=sys.stderr, flush=True)
+            ranks.say(" ".join(f"{k} {v}" for k, v in line.items()))
+            ranks.part_ways(args.seed, iteration)
     return weights

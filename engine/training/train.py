@@ -4,6 +4,9 @@
 The prior's settings follow the released configuration (DPoser, configs/subvp) but for what one CPU session imposes,
 which the model card states: fewer iterations, a shorter EMA, bf16 arithmetic where the processor has it, and a time
 shared by several items of a batch, which makes the time path nearly free.
+
+``torchrun --nproc_per_node N -m engine train ...`` trains by several processes (`engine.training.ranks`); ``--batch``
+is each one's.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+STATISTICS = ("dynamics", "standing")
+"""Priors that are sums over the data, which one process gathers; the others are trained by all that torchrun starts."""
 AUGMENTATIONS = ("mirror", "warp", "recombine", "misfit")
 
 
@@ -18,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
     parser.add_argument(
         "--prior",
-        choices=["dposer", "conditional", "dynamics", "motion"],
+        choices=["dposer", "conditional", "dynamics", "motion", "standing"],
         default="dposer",
         help="which prior to train",
     )
@@ -30,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("runs/dposer"), help="folder for checkpoints, log and weights"
     )
     parser.add_argument("--iterations", type=int, default=40000)
-    parser.add_argument("--batch", type=int, default=1280)
+    parser.add_argument("--batch", type=int, default=1280, help="of each process that torchrun starts")
     parser.add_argument(
         "--times-per-batch", type=int, default=160, help="distinct diffusion times in a batch"
     )
@@ -93,34 +98,44 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         FileError: no data. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
     """
-    if args.prior == "dynamics":
-        from engine.priors.pose_gaussian import PoseGaussian
-        from engine.priors.spectra_file import save
-        from engine.training import dataset
-        from engine.training.dynamics import learn
+    from engine.training.ranks import together
 
-        args.out.mkdir(parents=True, exist_ok=True)
-        poses = dataset.load(args.data, args.share_alike)
-        PoseGaussian.of(poses.poses, poses.subject_weights()).save(
-            args.out / "gaussian.safetensors", {"folders": str(len(args.data))}
-        )
-        save(
-            args.out / "dynamics.safetensors",
-            learn(args.data, args.share_alike),
-            {"folders": str(len(args.data))},
-        )
-        return 0
-    if args.prior == "conditional":
-        from engine.training.conditional import train_conditional
+    with together(args.device) as ranks:
+        if args.prior in STATISTICS:
+            if ranks.leads:
+                _gather(args)
+        elif args.prior == "conditional":
+            from engine.training.conditional import train_conditional
 
-        train_conditional(args)
-        return 0
-    if args.prior == "motion":
-        from engine.training.motion import train_motion
+            train_conditional(args, ranks)
+        elif args.prior == "motion":
+            from engine.training.motion import train_motion
 
-        train_motion(args)
-        return 0
-    from engine.training.loop import train_dposer
+            train_motion(args, ranks=ranks)
+        else:
+            from engine.training.loop import train_dposer
 
-    train_dposer(args)
+            train_dposer(args, ranks)
     return 0
+
+
+def _gather(args: argparse.Namespace) -> None:
+    """Learn what takes one pass over the data."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    notes = {"folders": str(len(args.data))}
+    if args.prior == "standing":
+        from engine.priors import standing as standing_file
+        from engine.training.standing import learn as learn_standing
+
+        spectra = learn_standing(args.data, args.share_alike)
+        standing_file.save(args.out / "standing.safetensors", spectra, notes)
+        return
+    from engine.priors.pose_gaussian import PoseGaussian
+    from engine.priors.spectra_file import save
+    from engine.training import dataset
+    from engine.training.dynamics import learn
+
+    poses = dataset.load(args.data, args.share_alike)
+    gaussian = PoseGaussian.of(poses.poses, poses.subject_weights())
+    gaussian.save(args.out / "gaussian.safetensors", notes)
+    save(args.out / "dynamics.safetensors", learn(args.data, args.share_alike), notes)

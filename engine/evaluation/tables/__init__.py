@@ -26,8 +26,10 @@ MODULES: dict[str, str] = {
     "limbs": "limbs:limbs",
     "damage": "damage:damage",
     "feet": "feet:feet",
+    "idle": "idle:idle_table",
     "detail": "detail:detail",
     "effectors": "effectors:effectors",
+    "dragging": "dragging:dragging",
     "auxiliary": "training:auxiliary",
     "motion-training": "motion_training:motion_training",
 }

@@ -13,7 +13,7 @@ import numpy as np
 import roma
 import torch
 
-from engine.body import forward_kinematics, pose_joints
+from engine.body import forward_kinematics, mean_offsets, pose_joints
 from engine.evaluation.baselines.mixture import Mixture, fit_mixture
 from engine.evaluation.baselines.trained import TRAINING_FOLDERS
 from engine.evaluation.metrics import MILLIMETRES
@@ -22,10 +22,11 @@ from engine.evaluation.tables.table import Context, Table
 from engine.motion.joints import JOINTS
 from engine.priors.pose_prior import PosePrior
 from engine.priors.weights import load_pose_prior
-from engine.tasks.fit.effectors import STIFF, Aim, EffectorSettings, Posed, fit_effectors
+from engine.tasks.fit.aim import Aim, Targets
+from engine.tasks.fit.effectors import STIFF, EffectorSettings, Posed, fit_effectors
 from engine.tasks.fit.levenberg import minimise
 from engine.tasks.fit.pull import PullSettings
-from engine.tasks.fit.state import BODY, Space, mean_offsets, to_body
+from engine.tasks.fit.state import BODY, Space, to_body
 from engine.training.dataset import load
 
 TARGETS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head")
@@ -74,7 +75,8 @@ def _of_mixture(prior: PosePrior, mixture: Mixture) -> Solve:
     def solve(
         targets: dict[str, np.ndarray], pose: np.ndarray, transl: np.ndarray, free: bool, seed: int
     ) -> Posed:
-        aim = Aim(space, targets, {}, settings.radians_per_metre)
+        places = np.stack(list(targets.values()))[None]
+        aim = Aim(space, Targets(tuple(targets), places), settings.radians_per_metre)
         start = space.rows(torch.as_tensor(pose)[None], torch.as_tensor(transl)[None]).repeat(count, 1)
         centre, precision = start.clone(), torch.zeros(count, space.size, space.size, dtype=start.dtype)
         centre[:, BODY] = means
@@ -90,7 +92,7 @@ def _of_mixture(prior: PosePrior, mixture: Mixture) -> Solve:
         energy = (away * (precision @ away[..., None])[..., 0]).sum(dim=1) + constants
         best = x[energy.argmin()][None]
         poses, places, _ = to_body(space, best)
-        return Posed(poses[0], places[0], dict(zip(targets, aim.missed(best), strict=True)))
+        return Posed(poses[0], places[0], dict(zip(targets, aim.missed(best)[0].tolist(), strict=True)))
 
     return solve
 

@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from engine.errors import MappingError
 from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.rigs.assemble import bent_together
+from engine.motion.rigs.fitting import fits
 from engine.motion.rigs.names import by_names
 from engine.motion.rigs.rig_map import REQUIRED, RigMap, Source
 from engine.motion.rigs.structure import Unclear, by_structure
 from engine.motion.rigs.table import Reading, read_human_bones, readings, usual_bone
 from engine.motion.skeleton import Skeleton
+from engine.wording import few, fit
 
 RESEMBLANCE = 5  # joints that a convention must name in a rig before its names are advised; a "root" is any rig's
 
@@ -62,6 +65,20 @@ def find_map(
     )
 
 
+def restored_map(described: Any, skeleton: Skeleton) -> RigMap:
+    """The mapping that `RigMap.described` gave of a rig, which a file may have kept meanwhile.
+
+    Raises:
+        MappingError: it is none, or not one of this rig.
+    """
+    rig_map = RigMap.restored(described)
+    if not fits(rig_map, skeleton) or rig_map.missing:
+        raise MappingError("The mapping of the rig's bones is broken, or another rig's; find the bones again.")
+    if (disorder := _disorder(rig_map, skeleton)) is not None:
+        raise MappingError(disorder.sentence)
+    return rig_map
+
+
 @dataclass(frozen=True)
 class _Failure:
     disorder: str | None  # of the surest mapping that lacks nothing
@@ -105,10 +122,10 @@ def _candidates(
 def _overruled(rig_map: RigMap | None, bone_map: Mapping[str, str], skeleton: Skeleton) -> RigMap:
     unknown = [joint for joint in bone_map if joint not in JOINTS]
     if unknown:
-        raise MappingError(f"The bone map names {', '.join(unknown)}, which the body does not have; see its 22 joints.")
+        raise MappingError(f"The bone map names {few(unknown)}, which the body does not have; see its 22 joints.")
     absent = [bone for bone in bone_map.values() if bone and bone not in skeleton]
     if absent:
-        raise MappingError(f"The bone map names bones that the rig does not have: {', '.join(absent)}.")
+        raise MappingError(f"The bone map names bones that the rig does not have: {few(absent)}.")
     if rig_map is None:
         rig_map = RigMap("custom", "the given bone map", {})
     given = {
@@ -183,7 +200,7 @@ def _disorder(rig_map: RigMap, skeleton: Skeleton) -> _Disorder | None:
     twice = sorted({bone for bone in used if used.count(bone) > 1})
     if twice:
         joints = tuple(joint for joint, bones in turned.items() if set(twice).intersection(bones))
-        return _Disorder(joints, f"The bone map uses a bone for two joints: {', '.join(twice)}.")
+        return _Disorder(joints, f"The bone map uses a bone for two joints: {few(twice)}.")
     parents = rig_map.parents(skeleton)
     for joint, bones in turned.items():
         above = PARENTS[JOINTS.index(joint)]
@@ -196,7 +213,6 @@ def _disorder(rig_map: RigMap, skeleton: Skeleton) -> _Disorder | None:
             while ancestor >= 0 and ancestor != wanted:
                 ancestor = parents[ancestor]
             if ancestor != wanted:
-                return _Disorder(
-                    (its, own), f"The bone {lower} ({own}) is not below {upper} ({its}) in the rig; map other bones."
-                )
+                order = f"{fit(lower)} ({own}) is not below {fit(upper)} ({its})"
+                return _Disorder((its, own), f"The bone {order} in the rig; map other bones.")
     return None

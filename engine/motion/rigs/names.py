@@ -128,6 +128,6 @@ def _words(name: str) -> list[str]:
 
 def _word(words: list[str]) -> str:
     """Words as one; a number that only says "the first" is left out."""
-    if len(words) > 1 and words[-1].isdigit() and int(words[-1]) == 1:
+    if len(words) > 1 and words[-1].isdigit() and words[-1].lstrip("0") == "1":
         words = words[:-1]
     return "".join(words)

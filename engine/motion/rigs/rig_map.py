@@ -102,6 +102,8 @@ class RigMap:
     def restored(cls, described: Mapping[str, Any]) -> RigMap:
         """The mapping that `described` gave.
 
+        Whether it goes with a rig is for `engine.motion.rigs.restored_map` to see.
+
         Raises:
             MappingError: it is none.
         """

@@ -21,6 +21,7 @@ from engine.motion.skeleton import Skeleton
 CERTAINTY = 0.5
 
 LONGEST = 14  # bones of a limb that are looked at: collar, limb with two twist bones each, hand and fingers
+MOST_LIMBS = 128  # that are as long as one; each is looked at in hundreds of ways
 REACH = 0.12  # a limb is at least that share of the rig's longest chain
 ALIKE = 0.12  # by which lengths of two sides may differ
 MIRRORED = np.cos(np.radians(20.0))  # joints of two sides face each other across the middle within that angle
@@ -190,12 +191,16 @@ def _body(rig: _Tree) -> tuple[_Pair, _Pair]:
 
 def _pairs(rig: _Tree, kind: str, size: float) -> list[_Pair]:
     """Pairs of limbs that hang from one bone and mirror each other; `size` is the leg's length, of use for arms."""
-    shortest = REACH * float(rig.reach.max(initial=0.0))
-    pairs = []
+    shortest = max(REACH * float(rig.reach.max(initial=0.0)), 1e-9)
+    pairs: list[_Pair] = []
+    branches = []
     for parent, children in enumerate(rig.children):
-        long = [c for c in children if rig.distance(parent, c) + rig.reach[c] > max(shortest, 1e-9)]
-        if len(long) < 2:
-            continue
+        long = [c for c in children if rig.distance(parent, c) + rig.reach[c] > shortest]
+        if len(long) > 1:
+            branches.append((parent, long))
+    if sum(len(long) for _, long in branches) > MOST_LIMBS:
+        raise Unclear("its structure shows too many limbs to tell which of them are a body's")
+    for parent, long in branches:
         limbs = [limb for child in long if (limb := _limb(rig, rig.chain(child), kind, size)) is not None]
         pairs += [
             _Pair(parent, (first, second), (first.score + second.score) / 2)

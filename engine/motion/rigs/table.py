@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -50,6 +51,7 @@ TABLES = (
     "makehuman", "plask",
 )  # fmt: skip
 
+MOST_PREFIXES = 16  # of one rig that are tried
 UNSIGNED = 0.8  # confidence in a convention whose signature the rig lacks
 
 
@@ -221,13 +223,14 @@ def _without(prefix: str, skeleton: Skeleton) -> dict[str, str]:
 def _prefixes(patterns: list[str], skeleton: Skeleton) -> list[str]:
     """Prefixes in use: none, those of the table, and name spaces ("Bob:Hips", "Armature|Hips")."""
     space = r"(?:.*[:|])?"
-    found = {""}
+    found: Counter[str] = Counter()
     for pattern in [*(space + pattern for pattern in patterns), r".*[:|]"]:
         for bone in skeleton.names:
             match = re.match(pattern, bone)
-            if match and match.end() < len(bone):
-                found.add(match[0])
-    return sorted(found)
+            if match and match[0] and match.end() < len(bone):
+                found[match[0]] += 1
+    # One for each bone would take hours; a rig's own is that of many.
+    return sorted(["", *(prefix for prefix, _ in found.most_common(MOST_PREFIXES))])
 
 
 def _present(entry: Any, bones: _Bones) -> Iterator[Source]:

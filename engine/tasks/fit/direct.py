@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.noise import Noise
+from engine.memory import at_once
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.fit.evidence import Evidence
 from engine.tasks.fit.levenberg import Damping, minimise
@@ -53,8 +54,9 @@ def solve_directly(
 ) -> Tensor:
     """Rows x (N, D) of the bodies in the images."""
     solved = []
-    for begin in range(0, len(evidence), IMAGES_AT_ONCE):
-        index = torch.arange(begin, min(begin + IMAGES_AT_ONCE, len(evidence)), device=evidence.pixels.device)
+    size = at_once(IMAGES_AT_ONCE)
+    for begin in range(0, len(evidence), size):
+        index = torch.arange(begin, min(begin + size, len(evidence)), device=evidence.pixels.device)
         solved.append(_solve(evidence.rows(index), prior, settings, Noise(seed + index.cpu().numpy())))
         if on_step:
             on_step(begin + len(index), len(evidence), "Fitting keypoints")

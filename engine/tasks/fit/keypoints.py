@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.body import mean_offsets
 from engine.device import pick_device
 from engine.errors import MotionError
+from engine.memory import within_memory
 from engine.motion.keypoints import MARKS
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.fit.camera import Camera
@@ -18,7 +20,7 @@ from engine.tasks.fit.direct import Direct, solve_directly
 from engine.tasks.fit.evidence import Evidence
 from engine.tasks.fit.marks import marks
 from engine.tasks.fit.staged import Staged, solve_in_stages
-from engine.tasks.fit.state import Space, mean_offsets, shape_basis, to_body
+from engine.tasks.fit.state import Space, shape_basis, to_body
 from engine.tasks.pose_prior_term import PosePriorTerm
 from engine.tasks.steps import OnStep
 
@@ -69,6 +71,7 @@ class KeypointFit:
     error: np.ndarray
 
 
+@within_memory
 def fit_keypoints(
     pixels: np.ndarray,
     confidence: np.ndarray,

@@ -10,16 +10,18 @@ import roma
 import torch
 from torch import Tensor
 
+from engine.body import mean_offsets
 from engine.device import pick_device
 from engine.diffusion.noise import Noise
 from engine.errors import MotionError
+from engine.memory import at_once, within_memory
 from engine.motion.joints import JOINTS
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.fit.anneal import Anneal, far, near
 from engine.tasks.fit.levenberg import Linear, Linearise
 from engine.tasks.fit.linearisation import Points
 from engine.tasks.fit.pull import Pull, PullSettings
-from engine.tasks.fit.state import BETAS, ROOT, TRANSL, Space, mean_offsets, shape_basis, to_body
+from engine.tasks.fit.state import BETAS, ROOT, TRANSL, Space, shape_basis, to_body
 from engine.tasks.steps import OnStep
 
 ROWS_AT_ONCE = 256
@@ -78,6 +80,7 @@ class PointsFit:
     residual: np.ndarray
 
 
+@within_memory
 def fit_points(
     points: np.ndarray,
     joints: np.ndarray,
@@ -120,8 +123,9 @@ def fit_points(
         chosen.tolerances, chosen.noise, chosen.iterations, final_iterations=2 * chosen.iterations
     )
     solved = []
-    for begin in range(0, len(points), ROWS_AT_ONCE):
-        rows = slice(begin, min(begin + ROWS_AT_ONCE, len(points)))
+    size = at_once(ROWS_AT_ONCE)
+    for begin in range(0, len(points), size):
+        rows = slice(begin, min(begin + size, len(points)))
         measured = _Measured(space, carried, given[rows], weight_of[rows])
         x = measured.aligned(space.zeros(rows.stop - begin))
         x = far(measured.at, x, pull, course).x

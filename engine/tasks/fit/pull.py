@@ -48,7 +48,7 @@ class Pull:
         space: of the solution.
         settings: see `PullSettings`.
         precision: (D,) of the other columns: root, position, shape.
-        centre: (D,) of the Gaussian part; zero, the prior's mean, by default.
+        centre: (D,) or (B, D) of the Gaussian part; zero, the prior's mean, by default.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Pull:
 
     @property
     def gaussian(self) -> tuple[Tensor, Tensor]:
-        """Centre (D,) and precision (D, D) of the part that does not depend on the pose."""
+        """Centre (D,) or (B, D) and precision (D, D) of the part that does not depend on the pose."""
         return self._centre, self._base
 
     @torch.no_grad()
@@ -87,8 +87,8 @@ class Pull:
         target = self._prior.estimate(x_t.flatten(0, 1), time).x0.unflatten(0, z.shape[:2]).mean(dim=1)
         precision = self._base.clone()
         precision[BODY, BODY].diagonal().add_(weight)
-        pulled = self._base[BODY, BODY] @ self._centre[BODY] + weight * target.to(x)
+        centre = self._centre.expand_as(x).clone()
+        pulled = centre[:, BODY] @ self._base[BODY, BODY] + weight * target.to(x)
         factor = torch.linalg.cholesky(precision[BODY, BODY])
-        centre = self._centre.repeat(len(x), 1)
         centre[:, BODY] = torch.cholesky_solve(pulled.T, factor).T
         return centre, precision

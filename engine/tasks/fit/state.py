@@ -11,7 +11,7 @@ import roma
 import torch
 from torch import Tensor
 
-from engine.body import bundled
+from engine.body import bundled, mean_offsets
 from engine.motion.joints import PARENTS
 from engine.priors.pose_prior import POSE_DIM, PosePrior
 from engine.tasks.fit.linearisation import Placed, Points, carriers, place
@@ -24,12 +24,6 @@ BODY = slice(6, 6 + POSE_DIM)
 """Columns of the prior's event: the 21 rotation vectors, z-scored."""
 BETAS = slice(BODY.stop, None)
 """Columns of the shape coefficients; there may be none."""
-
-
-@lru_cache(maxsize=1)
-def mean_offsets() -> np.ndarray:
-    """(22, 3) rest offsets of the bundled body's mean shape in metres; making a body takes longer than a solve."""
-    return bundled().offsets
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +56,7 @@ class Space:
         device = prior.mean.device
         dtype = torch.float32 if device.type == "mps" else torch.float64
         change = np.zeros((*offsets.shape, 0)) if basis is None else basis
-        arrays = (torch.as_tensor(a, dtype=dtype, device=device) for a in (offsets, change))
+        arrays = (torch.tensor(a, dtype=dtype, device=device) for a in (offsets, change))
         return cls(prior.mean.to(dtype), prior.std.to(dtype), *arrays)
 
     @property
