@@ -15,33 +15,42 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import AnimData, Context, FCurve, Object, PoseBone, Scene
+from bpy.types import Action, AnimData, Context, FCurve, Object, PoseBone, Scene
 from mathutils import Vector
 
-from ..engine.errors import EngineError
-from . import compat, curves, limbs, puppets, rig, rotations, skeleton, stage
+from . import compat, curves, limbs, puppets, rig, rotations, skeleton, stage, targets
 from .clip import Clip, Puppet, Seen
-
-
-class ArmatureError(EngineError):
-    """The armature or its action cannot be read or written as it is."""
+from .errors import ArmatureError
 
 
 def find(context: Context) -> Object | None:
-    """The armature the user works on: the active object, or the one that deforms it."""
+    """The armature the user works on: the active object, the one that deforms it, or the one whose target it is."""
     ob = context.object
     if ob is None or ob.type == "ARMATURE":
         return ob
-    return ob.find_armature()
+    return ob.find_armature() or targets.owner(ob, context.scene)
 
 
-def refusal(ob: Object | None) -> str:
-    """Why this armature has no motion to read, in a few words; empty where it has. Quick enough to poll."""
+def of_uid(uid: int) -> Object | None:
+    """The object of this ``session_uid``, where it still is."""
+    return next((ob for ob in bpy.data.objects if ob.session_uid == uid), None)
+
+
+def refusal(ob: Object | None, still: bool = False) -> str:
+    """Why this armature has no motion to read, in a few words; empty where it has. Quick enough to poll.
+
+    Args:
+        ob: the armature.
+        still: whether a pose will do, without any animation.
+    """
     if ob is None or ob.type != "ARMATURE":
         return "Select an armature first"
+    if ob.data.is_editmode:
+        return f"{ob.name} is in Edit Mode: leave it first"
     animation = ob.animation_data
     if animation is None or animation.action is None:
-        return "" if rig.strips(ob) else f"{ob.name} has no action: import or assign a motion first"
+        moves = still or bool(rig.strips(ob))
+        return "" if moves else f"{ob.name} has no action: import or assign a motion first"
     if compat.HAS_SLOTS and not compat.slot_identifier(animation):
         return f"{ob.name} uses no slot of its action: choose one in the Action Editor first"
     return ""
@@ -60,6 +69,8 @@ def refusal_to_write(ob: Object, target: str = "NEW") -> str:
             f"{ob.name} is linked from another file: make a local copy or an editable library override first"
         )
     animation = ob.animation_data
+    if animation is None:
+        return ""
     action, strip = animation.action, rig.tweaked_strip(ob)
     if strip is not None and target == "NLA":
         return f"{ob.name} is in tweak mode: leave it in the NLA Editor first"
@@ -83,7 +94,7 @@ def action_range(ob: Object) -> tuple[int, int] | None:
     They are the action's own frames, which tweak mode shows at another time.
     """
     animation = ob.animation_data
-    if animation.action is None:
+    if animation is None or animation.action is None:
         extents = [(strip.frame_start, strip.frame_end) for strip in rig.strips(ob)]
     else:
         found = {key: curve for key, curve in motion_curves(animation).items() if curves.has_values(curve)}
@@ -92,10 +103,24 @@ def action_range(ob: Object) -> tuple[int, int] | None:
     if not extents:
         return None
     first, last = min(begin for begin, _ in extents), max(end for _, end in extents)
-    if animation.action is not None and animation.action.use_frame_range:
+    if animation is not None and animation.action is not None and animation.action.use_frame_range:
         first, last = animation.action.frame_start, animation.action.frame_end
     begin = int(np.ceil(first - 1e-3))
     return begin, max(begin, int(np.floor(last + 1e-3)))
+
+
+def actions_for(ob: Object) -> list[tuple[Action, str]]:
+    """The actions that move bones of the armature, each with the identifier of the slot that does; hidden ones not."""
+    found = []
+    for action in bpy.data.actions:
+        if action.name.startswith("."):
+            continue
+        for slot in compat.slots_for(action, ob):
+            bones = {rig.bone_of(c.data_path) for c in compat.curves_of(action, slot) if rig.is_pose_path(c.data_path)}
+            if any(name in ob.pose.bones for name in bones):
+                found.append((action, slot))
+                break
+    return found
 
 
 def needs_evaluation(ob: Object) -> bool:
@@ -107,7 +132,12 @@ def needs_evaluation(ob: Object) -> bool:
 
 
 def read(
-    ob: Object, scene: Scene, first: int, last: int, mapping: Mapping[str, Any] | None = None
+    ob: Object,
+    scene: Scene,
+    first: int,
+    last: int,
+    mapping: Mapping[str, Any] | None = None,
+    still: bool = False,
 ) -> Clip:
     """Read frames ``first`` to ``last``; where the clip is not `Clip.complete`, `evaluate` completes it.
 
@@ -117,13 +147,15 @@ def read(
         first, last: frames of its action, see `action_range`.
         mapping: the engine's (its request ``map``), for a rig that `needs_evaluation`: then the body's bones alone
             are read, see `Puppet`.
+        still: whether an armature without any animation is read, too: the pose it is in, on all frames.
 
     Raises:
         ArmatureError: `refusal` has a reason, the armature has no bones, or is scaled to nothing.
     """
-    if reason := refusal(ob):
+    if reason := refusal(ob, still):
         raise ArmatureError(f"{reason}.")
     animation = ob.animation_data
+    action = animation.action if animation is not None else None
     if not len(ob.data.bones):
         raise ArmatureError(f"{ob.name} has no bones: choose another armature.")
     told, arrays = skeleton.read(ob, scene)
@@ -146,8 +178,8 @@ def read(
     clip = Clip(
         armature=ob.name,
         armature_uid=ob.session_uid,
-        action=animation.action.name if animation.action is not None else "",
-        action_uid=animation.action.session_uid if animation.action is not None else 0,
+        action=action.name if action is not None else "",
+        action_uid=action.session_uid if action is not None else 0,
         slot=compat.slot_identifier(animation),
         bones=bones,
         names=names,
@@ -173,11 +205,7 @@ def read(
     )
     _read_channels(ob, clip)
     _lock(ob, clip)
-    for j, mode in enumerate(modes):
-        raw = clip.raw_rotations[:, j, : rotations.channels(mode)[1]]
-        clip.rotations[:, j] = rotations.to_quaternions(raw, mode)
-    connected = np.array([name != object_name and _is_connected(ob.pose.bones[name]) for name in names])
-    clip.translations = np.where(connected[:, None], 0.0, clip.raw_locations)
+    take_channels(ob, clip)
     if object_name:
         clip.object_turn = _upright(clip.rotations[0, 0])
         clip.from_object(clip.rotations[:, 0], clip.translations[:, 0])
@@ -196,6 +224,17 @@ def read(
     return clip
 
 
+def take_channels(ob: Object, clip: Clip) -> None:
+    """Derive the local transforms from the raw channels."""
+    for j, mode in enumerate(clip.modes):
+        raw = clip.raw_rotations[:, j, : rotations.channels(mode)[1]]
+        clip.rotations[:, j] = rotations.to_quaternions(raw, mode)
+    connected = np.array(
+        [name != clip.object_name and _is_connected(ob.pose.bones[name]) for name in clip.names]
+    )
+    clip.translations = np.where(connected[:, None], 0.0, clip.raw_locations)
+
+
 def evaluate(clip: Clip, context: Context, seconds: float) -> None:
     """Evaluate frames of an incomplete clip for about so long; the scene is on its frame afterwards.
 
@@ -207,12 +246,14 @@ def evaluate(clip: Clip, context: Context, seconds: float) -> None:
     camera = Camera(ob, clip)
     deadline = time.monotonic() + seconds
     with stage.evaluation(ob, context) as evaluated:
-        while not clip.complete and time.monotonic() < deadline:
+        while not clip.complete:  # at least one frame, however long it took to begin
             t = clip.evaluated
             clip.poses[t], seen = camera.take(evaluated(clip.scene_frames[t]))
             if clip.puppet is not None and seen is not None:
                 clip.puppet.seen.put(t, seen)
             clip.evaluated += 1
+            if time.monotonic() > deadline:
+                break
     if clip.complete:
         if clip.puppet is not None:
             limbs.unstretch(clip)
@@ -281,13 +322,12 @@ def resolve(clip: Clip) -> Object:
     Raises:
         ArmatureError: it is not.
     """
-    ob = next((ob for ob in bpy.data.objects if ob.session_uid == clip.armature_uid), None)
-    if ob is None or ob.type != "ARMATURE":
-        raise ArmatureError(f"{clip.armature} was removed while DPoser was at work; nothing was changed.")
-    if reason := refusal(ob):
-        raise ArmatureError(f"{reason}; nothing was changed.")
+    ob = resolve_object(clip)
     animation = ob.animation_data
-    uid = animation.action.session_uid if animation.action is not None else 0
+    action = animation.action if animation is not None else None
+    if reason := refusal(ob, still=not clip.action_uid):
+        raise ArmatureError(f"{reason}; nothing was changed.")
+    uid = action.session_uid if action is not None else 0
     if uid != clip.action_uid or compat.slot_identifier(animation) != clip.slot:
         raise ArmatureError(
             f"{clip.armature} was given another action while DPoser was at work; nothing was changed."
@@ -296,6 +336,22 @@ def resolve(clip: Clip) -> Object:
         raise ArmatureError(
             f"The bones of {clip.armature} were edited while DPoser was at work; nothing was changed."
         )
+    if clip.poses is not None and ob.data.pose_position == "REST":
+        raise ArmatureError(
+            f"{clip.armature} was set to its rest position while DPoser was at work; nothing was changed."
+        )
+    return ob
+
+
+def resolve_object(clip: Clip) -> Object:
+    """The clip's armature, whatever animates it now.
+
+    Raises:
+        ArmatureError: it is gone.
+    """
+    ob = of_uid(clip.armature_uid)
+    if ob is None or ob.type != "ARMATURE":
+        raise ArmatureError(f"{clip.armature} was removed while DPoser was at work; nothing was changed.")
     return ob
 
 
@@ -304,15 +360,15 @@ def owner(ob: Object, clip: Clip, name: str) -> PoseBone | Object:
     return ob if name == clip.object_name else ob.pose.bones[name]
 
 
-def motion_curves(animation: AnimData) -> dict[tuple[str, int], FCurve]:
+def motion_curves(animation: AnimData | None) -> dict[tuple[str, int], FCurve]:
     """The f-curves of bones' channels, and of the object's location and rotation, by data path and index."""
     found = compat.curves(animation)
     return {(c.data_path, c.array_index): c for c in found if rig.is_motion_path(c.data_path)}
 
 
-def _scene_frames(animation: AnimData, frames: np.ndarray) -> np.ndarray:
+def _scene_frames(animation: AnimData | None, frames: np.ndarray) -> np.ndarray:
     """When frames of the action are shown."""
-    if not animation.use_tweak_mode:
+    if animation is None or not animation.use_tweak_mode:
         return frames.astype(np.float64)
     return np.array([animation.nla_tweak_strip_time_to_scene(frame) for frame in frames.tolist()])
 

@@ -8,7 +8,7 @@ switch, ``left_elbow_absent``, for a joint that the rig is to be without.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import BoolProperty, PointerProperty, StringProperty
@@ -17,8 +17,10 @@ from bpy.types import Armature, Context, Object, PropertyGroup
 from ..engine.motion.joints import JOINTS
 from . import bone_checks, found_bones
 from .body_joints import BONES, TITLES
-from .bone_checks import Checked
-from .found_bones import Search
+
+if TYPE_CHECKING:
+    from .bone_checks import Checked
+    from .found_bones import Search
 
 _OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 

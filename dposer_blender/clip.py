@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ class Seen:
     def at(self, rows: np.ndarray) -> Seen:
         """Some of the frames."""
         return Seen(self.own[rows], self.basis[rows], self.axes[rows])
+
+    def alone(self) -> Seen:
+        """A frame, of arrays without T, as the only one of some."""
+        return Seen(self.own[None], self.basis[None], self.axes[None])
 
     def put(self, row: int, one: Seen) -> None:
         """Fill in a frame, of arrays without T."""
@@ -140,6 +144,26 @@ class Clip:
     def complete(self) -> bool:
         """Whether every frame has been read."""
         return self.poses is None or self.evaluated == len(self)
+
+    def held(self) -> Clip:
+        """The clip with the pose of its first frame on all of them."""
+
+        def still(values: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(values[:1], values.shape).copy()
+
+        puppet = self.puppet
+        if puppet is not None:
+            seen = Seen(still(puppet.seen.own), still(puppet.seen.basis), still(puppet.seen.axes))
+            puppet = replace(puppet, seen=seen)
+        return replace(
+            self,
+            raw_rotations=still(self.raw_rotations),
+            raw_locations=still(self.raw_locations),
+            rotations=still(self.rotations),
+            translations=still(self.translations),
+            poses=still(self.poses) if self.poses is not None else None,
+            puppet=puppet,
+        )
 
     def take_poses(self) -> None:
         """Derive the local transforms from the evaluated poses, and raw channels for bones without keys."""

@@ -103,6 +103,22 @@ def restore(curve: FCurve, keys: Keys) -> None:
     _set(curve, keys, saved(curve))
 
 
+def alike(curve: FCurve, other: FCurve) -> bool:
+    """Whether two curves have the same keys, handles and interpolation."""
+    if len(curve.keyframe_points) != len(other.keyframe_points):
+        return False
+    return all(
+        np.array_equal(_get(curve.keyframe_points, name), _get(other.keyframe_points, name))
+        for name in (*_POINTS, "interpolation")
+    )
+
+
+def selected(curve: FCurve) -> np.ndarray:
+    """(K,) float64 frames of the keys that are selected."""
+    points = curve.keyframe_points
+    return _get(points, "co")[_get(points, "select_control_point"), 0].astype(np.float64)
+
+
 def keyed(curve: FCurve, frames: np.ndarray) -> np.ndarray:
     """(T,) which of the consecutive whole frames have a key, or one between frames that is nearest to them."""
     result = np.zeros(len(frames), bool)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_KEPT = 100
+from .by_uid import ByUid
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,9 @@ class Search:
     problem: str = ""
 
 
-_searches: dict[int, Search] = {}
-
-
-def remember(uid: int, search: Search) -> None:
-    """Keep a search for the armature data of this ``session_uid``, forgetting the oldest of many."""
-    _searches.pop(uid, None)
-    _searches[uid] = search
-    while len(_searches) > _KEPT:
-        del _searches[next(iter(_searches))]
-
-
-def recall(uid: int) -> Search | None:
-    """The last search on the armature data of this ``session_uid``."""
-    return _searches.get(uid)
+_searches: ByUid[Search] = ByUid()
+remember, recall = _searches.keep, _searches.of
+"""Keep and give the last search on the armature data of a ``session_uid``."""
 
 
 def understood(answer: dict[str, Any], count: int, entries: Mapping[str, str]) -> Search:

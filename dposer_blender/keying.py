@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 import numpy as np
 from bpy.types import FCurve
@@ -57,6 +57,21 @@ def original(clip: Clip, found: Iterable[tuple[int, str, FCurve]]) -> Rewrite:
     return rewrite
 
 
+def poses(clip: Clip, rows: np.ndarray) -> Rewrite:
+    """Keys on frames ``rows`` alone: the clip becomes a row of poses, and no other key is left among them."""
+    keyed = np.zeros(len(clip), bool)
+    keyed[rows] = True
+    within = np.zeros(len(clip), bool)
+    within[rows.min() : rows.max() + 1] = True
+
+    def rewrite(
+        curve: FCurve, bone: int, channel: str, i: int, old: np.ndarray, new: np.ndarray, changed: np.ndarray
+    ) -> int:
+        return curves.rewrite(curve, clip.frames, old, new, within, curves.Sparse(keyed))
+
+    return rewrite
+
+
 def reduced(
     clip: Clip,
     new_rotations: np.ndarray,
@@ -64,14 +79,18 @@ def reduced(
     rotations_changed: np.ndarray,
     translations_changed: np.ndarray,
     tolerance: float,
-) -> Rewrite:
-    """As few keys as keep every bone's head and tail within ``tolerance`` millimetres; see `reduction.reduce`."""
+) -> Generator[None, None, Rewrite]:
+    """As few keys as keep every bone's head and tail within ``tolerance`` millimetres; see `reduction.reduce`.
+
+    They are found in short pieces of work; the generator returns them.
+    """
     channels = np.zeros((*rotations_changed.shape, 4))
     for j, mode in enumerate(clip.modes):
         count = rotations.channels(mode)[1]
         raw, changed = clip.raw_rotations[:, [j], :count], rotations_changed[:, [j]]
         channels[:, [j], :count] = rotations.to_channels(new_rotations[:, [j]], mode, raw, changed)
-    chosen = reduction.reduce(
+        yield
+    chosen = yield from reduction.reduce(
         clip, channels, new_rotations, new_translations, rotations_changed, translations_changed, tolerance
     )
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_KEPT = 100
+from bpy.app.translations import pgettext_iface as iface_
+
+from .by_uid import ByUid
 
 
 @dataclass(frozen=True)
@@ -24,20 +26,16 @@ class Outcome:
     problem: str = ""
 
 
-_outcomes: dict[int, Outcome] = {}
+_outcomes: ByUid[Outcome] = ByUid()
+remember, recall = _outcomes.keep, _outcomes.of
+"""Keep and give the outcome for the armature of a ``session_uid``."""
 
 
-def remember(uid: int, outcome: Outcome) -> None:
-    """Keep the outcome for the armature of this ``session_uid``, forgetting the oldest of many."""
-    _outcomes.pop(uid, None)
-    _outcomes[uid] = outcome
-    while len(_outcomes) > _KEPT:
-        del _outcomes[next(iter(_outcomes))]
-
-
-def recall(uid: int) -> Outcome | None:
-    """The last outcome for the armature of this ``session_uid``."""
-    return _outcomes.get(uid)
+def begin(uid: int) -> None:
+    """Let go of what the run before told about an armature, but for the joints that were found."""
+    before = recall(uid)
+    if before is not None:
+        remember(uid, Outcome(mapped=before.mapped))
 
 
 def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -53,7 +51,9 @@ def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     if rejected is not None:
         found.append(("Rejected", f"{100 * rejected:.1f} %"))
     if mixed_up := report.get("mixed_up"):
-        found.append(("Sorted out", "1 joint" if len(mixed_up) == 1 else f"{len(mixed_up)} joints"))
+        count = len(mixed_up)
+        joints = iface_("1 joint") if count == 1 else iface_("{count} joints").format(count=count)
+        found.append(("Sorted out", joints))
     if "seconds" in report:
         found.append(("Time", f"{report['seconds']:.1f} s"))
     return tuple(found)

@@ -25,8 +25,8 @@ class DPOSER_AP_preferences(AddonPreferences):
     python: StringProperty(
         name="Python",
         description=(
-            "Interpreter that runs the engine, for a PyTorch of your own; empty for Blender's. "
-            "Used from the engine's next start"
+            "Interpreter that runs the engine, or the folder of its environment (venv or conda), for a PyTorch of your "
+            "own; empty for the one that DPOSER_PYTHON names, else Blender's. Used from the engine's next start"
         ),
         subtype="FILE_PATH",
     )
@@ -35,14 +35,14 @@ class DPOSER_AP_preferences(AddonPreferences):
     )
 
     def draw(self, context: Context) -> None:
+        from .panels.engine import draw_preferences  # here, as panels need to know the preferences
+
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(self, "python", placeholder="Blender's own")
         layout.prop(self, "device")
-        row = layout.row()
-        row.operator("dposer.check_engine", icon="CHECKMARK")
-        row.operator("dposer.restart_engine", icon="FILE_REFRESH")
+        draw_preferences(layout, context)
 
 
 def of(context: Context) -> tuple[str, str]:

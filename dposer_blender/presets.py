@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bpy
-
 from ..engine.errors import FileError
-from .preferences import ROOT_PACKAGE
+from .user_folder import user_folder
 
 _FOLDER = "bone_maps"
 _FORBIDDEN = set('\\/:*?"<>|')  # in the file names of one system or another
@@ -39,7 +37,4 @@ def existing(name: str) -> Path:
 
 
 def _folder(create: bool) -> Path:
-    try:
-        return Path(bpy.utils.extension_path_user(ROOT_PACKAGE, path=_FOLDER, create=create))
-    except ValueError:  # not installed as an extension
-        return Path(bpy.utils.user_resource("CONFIG", path=f"dposer/{_FOLDER}", create=create))
+    return user_folder(_FOLDER, create)

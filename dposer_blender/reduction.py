@@ -14,7 +14,7 @@ and only where, a joint is still too far off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,9 @@ _MARGIN = 0.98  # f-curves are in single precision
 _BLOCK = 1 << 15  # bones times frames posed at once
 _SWEEPS = 2  # of fitting slopes
 _SMALLEST_STEP, _LARGEST_STEP = 0.1, 0.85  # by what a limit is multiplied where a joint is too far off
+
+Steps = Generator[None, None, None]
+"""Work in short pieces."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ def reduce(
     rotations_changed: np.ndarray,
     translations_changed: np.ndarray,
     tolerance: float,
-) -> Reduction:
-    """Choose the frames that keep a key.
+) -> Generator[None, None, Reduction]:
+    """Choose the frames that keep a key, in short pieces of work; the generator returns them.
 
     Args:
         clip: the armature's bones, rotation modes and scale.
@@ -79,17 +82,17 @@ def reduce(
     tracks = _Tracks(
         clip, skeleton, channels, new_rotations, new_translations, rotations_changed, translations_changed
     )
-    dense = skeleton.points(new_rotations, new_translations)
+    dense = yield from skeleton.points(new_rotations, new_translations)
     errors = np.zeros(dense.shape[:-1])
     limits = np.full(tracks.shape, _SHARE * tolerance)
-    tracks.insert(limits, np.ones(tracks.shape, bool))
-    tracks.remove(limits)
+    yield from tracks.insert(limits, np.ones(tracks.shape, bool))
+    yield from tracks.remove(limits)
     for _ in range(_SWEEPS):
-        tracks.fit(limits)
-        tracks.remove(limits)
+        yield from tracks.fit(limits)
+        yield from tracks.remove(limits)
     while True:
-        stale = tracks.update()
-        shown = skeleton.points(tracks.turned[stale], tracks.moved[stale])
+        stale = yield from tracks.update()
+        shown = yield from skeleton.points(tracks.turned[stale], tracks.moved[stale])
         errors[stale] = 1000 * clip.scale * np.linalg.norm(shown - dense[stale], axis=-1)
         error = float(errors.max(initial=0.0))
         if error <= _MARGIN * tolerance:
@@ -97,8 +100,8 @@ def reduce(
         steps = np.clip(tolerance / np.maximum(errors, 1e-9), _SMALLEST_STEP, _LARGEST_STEP)
         steps = skeleton.gather(np.where(errors > _MARGIN * tolerance, steps, 1.0)).T[tracks.bones]
         limits *= steps
-        tracks.insert(limits, steps < 1)
-        tracks.remove(limits)
+        yield from tracks.insert(limits, steps < 1)
+        yield from tracks.remove(limits)
 
 
 class _Skeleton:
@@ -124,13 +127,14 @@ class _Skeleton:
             np.maximum.at(reach, self.parents[level], reach[level] + steps[level])
         return reach
 
-    def points(self, turned: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    def points(self, turned: np.ndarray, moved: np.ndarray) -> Generator[None, None, np.ndarray]:
         """(T, 2, J, 3) where the heads and the tails are, from local rotations (T, J, 4), displacements (T, J, 3)."""
         points = np.empty((len(turned), 2, len(self.parents), 3))
         size = max(1, _BLOCK // len(self.parents))
         for start in range(0, len(turned), size):
             block = slice(start, start + size)
             self._pose(turned[block], moved[block], points[block])
+            yield
         return points
 
     def gather(self, values: np.ndarray) -> np.ndarray:
@@ -201,7 +205,7 @@ class _Tracks:
         self._levers = np.concatenate([lever, np.full(len(moving), 1000 * clip.scale)])
         self._values, self._slopes = self._values.reshape(-1, 4), self._slopes.reshape(-1, 4)
 
-    def insert(self, limits: np.ndarray, todo: np.ndarray) -> None:
+    def insert(self, limits: np.ndarray, todo: np.ndarray) -> Steps:
         """Add keys until each track is within its ``limits`` (N, T) in mm.
 
         Only segments with a frame in ``todo`` (N, T) are looked at.
@@ -226,8 +230,9 @@ class _Tracks:
             places = places[over & ~self._keyed[places]]
             self._stale[places] = True
             keys, segment = self._segments()
+            yield
 
-    def remove(self, limits: np.ndarray) -> None:
+    def remove(self, limits: np.ndarray) -> Steps:
         """Take away keys whose neighbours alone keep the track within its limits, every other one at a time."""
         limits = limits.ravel()
         while True:
@@ -246,10 +251,11 @@ class _Tracks:
                 self._keyed[keys[loose[good]]] = False
                 self._tried[keys[loose[~good]]] = True
                 self._stale[places[np.repeat(good, counts)]] = True
+                yield
             if not untried:
                 return
 
-    def fit(self, limits: np.ndarray) -> None:
+    def fit(self, limits: np.ndarray) -> Steps:
         """Turn the slopes at keys to where the segments on both sides fit best, by least squares.
 
         Every other key at a time, as the next one's segments depend on its slope; none where that would make
@@ -287,8 +293,9 @@ class _Tracks:
             self._stale[places[np.repeat(better, counts[some] - 1)]] = True
             for beside in (keys[loose - 1], keys[loose + 1]):
                 self._tried[beside[some][better]] = False
+            yield
 
-    def update(self) -> np.ndarray:
+    def update(self) -> Generator[None, None, np.ndarray]:
         """Bring ``turned`` and ``moved`` up to date; gives the frames (F,) where they may have changed."""
         keys, segment = self._segments()
         stale = np.flatnonzero(self._stale)
@@ -300,6 +307,7 @@ class _Tracks:
                 self.turned[frames, bone] = self._quaternion(n, values)
             else:
                 self.moved[frames, bone] = values[:, :3]
+            yield
         frames = np.flatnonzero(self._stale.reshape(self.shape).any(axis=0))
         self._stale[:] = False
         return frames

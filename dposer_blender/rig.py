@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import bpy
 from bpy.types import Constraint, NlaStrip, Object, PoseBone
@@ -25,9 +25,47 @@ def property_path(bone: PoseBone, name: str) -> str:
     return f'{bone.path_from_id()}["{bpy.utils.escape_identifier(name)}"]'
 
 
+def rest(ob: Object, values: Mapping[tuple[str, int], float]) -> None:
+    """Give channels, by data path and index, values; those that are gone are passed over."""
+    for (data_path, index), value in values.items():
+        owner, _, channel = data_path.rpartition(".")
+        if data_path.endswith('"]'):
+            owner, _, channel = data_path.rpartition("[")
+        try:
+            holder = ob.path_resolve(owner) if owner else ob
+        except ValueError:
+            continue
+        if data_path.endswith('"]'):
+            holder[bpy.utils.unescape_identifier(channel[1:-2])] = value
+        else:
+            getattr(holder, channel)[index] = value
+
+
 def is_pose_path(data_path: str) -> bool:
     """Whether a data path names a bone's location, rotation or scale."""
     return data_path.startswith("pose.bones[") and data_path.endswith(tuple(f".{c}" for c in _POSE_CHANNELS))
+
+
+def bone_of(data_path: str) -> str:
+    """The bone that a data path is of; empty where it is the object's."""
+    if not data_path.startswith('pose.bones["'):
+        return ""
+    quoted = data_path[len('pose.bones["') :]
+    end = next(i for i, c in enumerate(quoted) if c == '"' and not _escaped(quoted, i))
+    return bpy.utils.unescape_identifier(quoted[:end])
+
+
+def renamed(data_path: str, name: str) -> str:
+    """A bone's data path with another bone's name in it."""
+    start = 'pose.bones["'
+    own = bpy.utils.escape_identifier(bone_of(data_path))
+    return f"{start}{bpy.utils.escape_identifier(name)}{data_path[len(start) + len(own) :]}"
+
+
+def _escaped(text: str, position: int) -> bool:
+    """Whether an odd number of backslashes comes before."""
+    before = text[:position]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
 
 def is_motion_path(data_path: str) -> bool:

@@ -131,6 +131,19 @@ def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.concatenate([scalar, vector], axis=-1)
 
 
+def slerp(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """From unit quaternions ``a`` (..., 4) to ``b`` by the shorter arc; ``share`` (...) from 0 to 1 (Shoemake 1985)."""
+    dot = (a * b).sum(axis=-1)
+    near = np.where(dot[..., None] < 0, -b, b)
+    half = np.arccos(np.clip(np.abs(dot), 0.0, 1.0))[..., None]
+    sine, share = np.sin(half), np.asarray(share)[..., None]
+    close = sine < _EPSILON
+    safe = np.where(close, 1.0, sine)
+    first = np.where(close, 1.0 - share, np.sin((1.0 - share) * half) / safe)
+    second = np.where(close, share, np.sin(share * half) / safe)
+    return _normalise(first * a + second * near, (1.0, 0.0, 0.0, 0.0))
+
+
 def rotate(quaternions: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Vectors (..., 3) turned by unit quaternions (..., 4)."""
     axis = quaternions[..., 1:]

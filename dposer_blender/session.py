@@ -3,50 +3,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import bpy
 from bpy.types import Context
 
-from ..engine.protocol import Header
-from . import preferences
-from .client import EngineProcess, EngineStopped
-from .preferences import ROOT_PACKAGE
+from ..engine.errors import EngineError
+from . import client, engine_check, engine_log, preferences
+from .interpreters import Interpreter, search
+from .user_folder import user_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 120.0  # seconds; a virus scanner may read every file of PyTorch at its first start
-_CANCEL_LIMIT = 2.0  # seconds an engine gets to leave a cancelled job
 
-# The answer to the last "Check Engine", for the panel, which must not ask while it draws.
-checked: Header | None = None
-
-_engine: EngineProcess | None = None
-_cancelled_at = 0.0
+_engine: client.EngineProcess | None = None
 
 
-def engine(context: Context) -> EngineProcess:
+def engine(context: Context) -> client.EngineProcess:
     """The engine, started where it does not run, replaced where it hangs or another Python was chosen.
 
     Raises:
         EngineStopped: it cannot be started.
     """
     global _engine
-    python = interpreter(context)
+    python = interpreter(context).path
     if _engine is not None and _engine.python != python:
         stop()
     if _engine is None:
-        _engine = EngineProcess(python, ROOT, _log(), _wheels(python))
-    if _engine.busy and time.monotonic() - _cancelled_at > _CANCEL_LIMIT:
-        _engine.kill()  # It still computes what was cancelled long ago.
+        _engine = client.EngineProcess(python, ROOT, log(), _wheels(python), user_folder("bytecode"))
+    if _engine.busy:  # Nobody may have looked since a job was cancelled.
+        with contextlib.suppress(EngineError):  # One that ended meanwhile is started again below.
+            _engine.poll()
     _engine.start()
     return _engine
 
 
-def restart(context: Context) -> EngineProcess:
+def restart(context: Context) -> client.EngineProcess:
     """End the engine and start another; raises as `engine` does."""
     stop()
     return engine(context)
@@ -54,38 +49,33 @@ def restart(context: Context) -> EngineProcess:
 
 def cancel(job: int) -> None:
     """Tell the engine that nobody waits for a job any longer."""
-    global _cancelled_at
     if _engine is not None:
         _engine.cancel(job)
-        _cancelled_at = time.monotonic()
 
 
-def running() -> EngineProcess | None:
+def running() -> client.EngineProcess | None:
     """The engine where it runs; starts nothing."""
     return _engine if _engine is not None and _engine.alive else None
 
 
 def stop() -> None:
     """End the engine, if it runs."""
-    global _engine, checked
+    global _engine
     if _engine is not None:
         _engine.kill()
-    _engine = checked = None
+    _engine = None
+    engine_check.forget()
 
 
-def interpreter(context: Context) -> str:
-    """The Python that runs the engine: the preference, else ``DPOSER_PYTHON``, else Blender's own.
-
-    Raises:
-        EngineStopped: Blender does not know its own Python.
-    """
+def interpreter(context: Context) -> Interpreter:
+    """The Python that runs the engine, as `interpreters.search` finds it; raises as that does."""
     chosen, _ = preferences.of(context)
-    path = bpy.path.abspath(chosen) if chosen else os.environ.get("DPOSER_PYTHON", "")
-    if path:
-        return path
-    if sys.executable and sys.executable != bpy.app.binary_path:
-        return sys.executable
-    raise EngineStopped("Blender's own Python was not found; choose an interpreter in DPoser's preferences.")
+    return search(bpy.path.abspath(chosen) if chosen else "", own_python())
+
+
+def own_python() -> str:
+    """Blender's own Python, which Blender takes for itself where it does not find it; then nothing."""
+    return sys.executable if sys.executable and sys.executable != bpy.app.binary_path else ""
 
 
 def _wheels(python: str) -> tuple[Path, ...]:
@@ -100,11 +90,6 @@ def _wheels(python: str) -> tuple[Path, ...]:
     return (packages,) if packages.is_dir() else ()
 
 
-def _log() -> Path:
-    """The file of the engine's standard error, where Blender wants a user's data."""
-    try:
-        folder = Path(bpy.utils.extension_path_user(ROOT_PACKAGE, create=True))
-    except ValueError:  # not installed as an extension; Blender's own temporary folder goes with each file
-        folder = Path(tempfile.gettempdir(), "dposer")
-        folder.mkdir(exist_ok=True)
-    return folder / "engine.log"
+def log() -> Path:
+    """The file of the engine's standard error, of this Blender alone, where Blender wants a user's data."""
+    return engine_log.path(user_folder())

@@ -8,17 +8,19 @@ it shows is taken, until the poses are reached.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from bpy.types import Object
 
-from . import rig, rotations
+from . import compat, curves, rig, rotations
 from .clip import Clip, Seen
 
 REACHED = 2e-4  # radians; what single precision leaves of a rotation down a chain of bones
 REACHED_PLACE = 2e-5  # metres, alike
+_SWITCHED = 0.5  # of a custom property that is 0 or 1
 PASSES = 6  # corrections of a puppet before it is left as it is
 
 
@@ -36,6 +38,16 @@ class Change:
     translations: np.ndarray
     turned: np.ndarray
     moved: np.ndarray
+
+    def throughout(self, clip: Clip) -> Change:
+        """The same, with what the clip does wherever a bone that changes does not."""
+        turned, moved = (np.broadcast_to(part.any(axis=0), part.shape).copy() for part in (self.turned, self.moved))
+        return Change(
+            np.where(self.turned[..., None], self.rotations, clip.rotations),
+            np.where(self.moved[..., None], self.translations, clip.translations),
+            turned,
+            moved,
+        )
 
 
 class Settling:
@@ -62,7 +74,7 @@ class Settling:
         places = np.where(wish.moved[..., None], wish.translations, clip.translations)
         wanted = clip.posed(turns, places)
         touched = wish.turned | wish.moved
-        idle, thrown = self._switched(touched)
+        idle, thrown = self._switched(ob, touched)
         touched = (self._with_below(touched) & ~idle) | thrown
         self.rows = np.flatnonzero(touched.any(axis=1))
         self.missed, self.worst = 0.0, ""
@@ -112,6 +124,12 @@ class Settling:
         self._solve(seen, self._with_below(off) & self._touched & self._unlimited, off)
         return False
 
+    def bones_of(self, switch: Mapping[str, Any]) -> tuple[str, ...]:
+        """The clip's bones that a switch makes obey."""
+        bones = self._puppet.mapping["bones"]
+        names = {bone for joint in switch["joints"] for bone in bones.get(joint, ())}
+        return tuple(name for name in self._clip.names if name in names)
+
     def _with_below(self, bones: np.ndarray) -> np.ndarray:
         """Bones on frames (T, J), and all that hang from them."""
         below = bones.copy()
@@ -146,7 +164,7 @@ class Settling:
             change.translations[rows[at[moved]], j] = (basis[at, j, :3, 3] + places)[moved]
             change.moved[rows[at[moved]], j] = True
 
-    def _switched(self, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _switched(self, ob: Object, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where bones do not move what they stand for (T, J), and where they shall from now on."""
         clip, mapping = self._clip, self._puppet.mapping
         assert clip.poses is not None
@@ -155,14 +173,28 @@ class Settling:
         self.switches: list[dict[str, Any]] = []
         self.frames: list[slice] = []
         for switch in mapping["switches"]:
-            names = {bone for joint in switch["joints"] for bone in mapping["bones"].get(joint, ())}
+            names = self.bones_of(switch)
             bones = [j for j, name in enumerate(clip.names) if name in names]
+            # A limb may stand as its other controls would have it, and yet not obey them.
+            idle[:, bones] |= (np.abs(_values(ob, clip, switch) - switch["value"]) > _SWITCHED)[:, None]
             rows = np.flatnonzero(touched[:, bones].any(axis=1))
             if len(rows) and idle[rows[0] : rows[-1] + 1, bones].any():
                 self.switches.append(switch)
                 self.frames.append(slice(rows[0], rows[-1] + 1))
                 thrown[rows[0] : rows[-1] + 1, bones] = True
         return idle & ~thrown, thrown
+
+
+def _values(ob: Object, clip: Clip, switch: dict[str, Any]) -> np.ndarray:
+    """(T,) the custom property of a switch; its value counts where the rig lacks it."""
+    bone = ob.pose.bones.get(switch["bone"])
+    if bone is None or switch["property"] not in bone:
+        return np.full(len(clip), float(switch["value"]))
+    path = rig.property_path(bone, switch["property"])
+    curve = next((c for c in compat.curves(ob.animation_data) if c.data_path == path), None)
+    if curve is None or not curves.has_values(curve):
+        return np.full(len(clip), float(bone[switch["property"]]))
+    return curves.sample(curve, clip.frames)
 
 
 def _is_driven(ob: Object, clip: Clip, name: str, driven: set[str]) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An object evaluated frame by frame without the rest of the scene.
+"""Objects evaluated frame by frame without the rest of the scene.
 
 Stepping through a scene evaluates everything in it, and what a character wears takes many times as long as its
 bones. A scene of its own holds the object alone, and Blender adds what it depends on. The user's scene stays on
@@ -9,7 +9,7 @@ its frame, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import bpy
@@ -18,6 +18,7 @@ from bpy.types import Context, Object, Scene
 _SAME_FRAME = 1e-4
 
 Evaluate = Callable[[float], Object]
+EvaluateAll = Callable[[float], list[Object]]
 
 
 @contextmanager
@@ -26,35 +27,53 @@ def evaluation(ob: Object, context: Context) -> Iterator[Evaluate]:
 
     Where the scene itself has a part in the animation it is stepped through, and put back on its frame.
     """
-    with _whole(ob, context) if _takes_part(context.scene) else _alone(ob, context.scene) as evaluate:
+    with evaluations([ob], context) as evaluate:
+        yield lambda frame: evaluate(frame)[0]
+
+
+@contextmanager
+def evaluations(objects: Sequence[Object], context: Context) -> Iterator[EvaluateAll]:
+    """As `evaluation`, of several objects."""
+    with _whole(objects, context) if _takes_part(context.scene) else _alone(objects, context.scene) as evaluate:
         yield evaluate
 
 
 @contextmanager
-def _alone(ob: Object, scene: Scene) -> Iterator[Evaluate]:
+def _alone(objects: Sequence[Object], scene: Scene) -> Iterator[EvaluateAll]:
     stage = bpy.data.scenes.new(scene.name)
+    hidden = bpy.data.collections.new(scene.name) if any(ob.hide_viewport for ob in objects) else None
     try:
-        stage.collection.objects.link(ob)
+        for ob in objects:
+            stage.collection.objects.link(ob)
+        if hidden is not None:  # Blender does not pose what no viewport shows, but for an instance of it
+            instance = bpy.data.objects.new(scene.name, None)
+            instance.instance_type, instance.instance_collection = "COLLECTION", hidden
+            for ob in objects:
+                hidden.objects.link(ob)
+            stage.collection.objects.link(instance)
         for name in ("fps", "fps_base", "frame_map_old", "frame_map_new"):
             setattr(stage.render, name, getattr(scene.render, name))
 
-        def evaluate(frame: float) -> Object:
+        def evaluate(frame: float) -> list[Object]:
             show(stage, frame)
-            return ob.evaluated_get(stage.view_layers[0].depsgraph)
+            return [ob.evaluated_get(stage.view_layers[0].depsgraph) for ob in objects]
 
         yield evaluate
     finally:
         bpy.data.scenes.remove(stage)
+        if hidden is not None:
+            bpy.data.objects.remove(instance)
+            bpy.data.collections.remove(hidden)
 
 
 @contextmanager
-def _whole(ob: Object, context: Context) -> Iterator[Evaluate]:
+def _whole(objects: Sequence[Object], context: Context) -> Iterator[EvaluateAll]:
     scene = context.scene
     frame, subframe = scene.frame_current, scene.frame_subframe
 
-    def evaluate(frame: float) -> Object:
+    def evaluate(frame: float) -> list[Object]:
         show(scene, frame)
-        return ob.evaluated_get(context.evaluated_depsgraph_get())
+        return [ob.evaluated_get(context.evaluated_depsgraph_get()) for ob in objects]
 
     try:
         yield evaluate

@@ -1,2 +1,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One module for each job the animator knows."""
+"""What the user can do: a file for each tool."""
+
+from __future__ import annotations
+
+from . import (
+    blend,
+    bone_map,
+    bone_map_files,
+    clean,
+    complete,
+    diagnostics,
+    engine,
+    fit_targets,
+    generate,
+    idle,
+    inbetween,
+    plausibility,
+    repeat,
+    results,
+)
+
+_MODULES = (
+    clean,
+    complete,
+    inbetween,
+    generate,
+    idle,
+    fit_targets,
+    plausibility,
+    results,
+    blend,
+    repeat,
+    engine,
+    diagnostics,
+    bone_map,
+    bone_map_files,
+)
+
+CLASSES = tuple(cls for module in _MODULES for cls in module.CLASSES)

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty
 from bpy.types import Context, Object, Operator
 
 from ...engine.motion.joints import JOINTS
-from .. import armature, bone_map, compat, found_bones, jobs, mirror, skeleton, vrm
+from ...engine.wording import few
+from .. import armature, bone_map, compat, found_bones, map_request, mirror
 from ..body_joints import BONES, TITLES, in_words
-from ..bone_map_file import few
-from ..client import Message
 from ..jobs import Done, JobOperator, Request, Task
+from ..polled import Polled
+
+if TYPE_CHECKING:
+    from ..client import Message
 
 
 def target(context: Context) -> Object:
@@ -31,13 +35,11 @@ class FindTask(Task):
     def __init__(self, ob: Object, context: Context) -> None:
         self._armature, self._uid, self._count = ob.name, ob.data.session_uid, len(ob.data.bones)
         self._entries = bone_map.entries(ob.data)
-        params, self._arrays = skeleton.read(ob, context.scene)
-        human_bones = vrm.human_bones(ob.data)
-        self._params = params | {"bone_map": self._entries or None, "human_bones": human_bones or None}
+        self._asked = map_request.asked(ob, context.scene)
 
     def request(self, context: Context) -> Request:
         """The rest pose and what was mapped by hand."""
-        return "map", self._params, self._arrays
+        return self._asked
 
     def finish(self, context: Context, message: Message) -> Done:
         """Remember what was found and say it in a sentence; the table shows it."""
@@ -52,7 +54,7 @@ class FindTask(Task):
         return Done(f"{self._armature}: {title}, {len(mapped['bones'])} of {len(JOINTS)} joints{lacks}.")
 
 
-class DPOSER_OT_find_bones(JobOperator, Operator):
+class DPOSER_OT_find_bones(Polled, JobOperator, Operator):
     """Find the bones of the body and check those that were mapped by hand, which are kept"""
 
     bl_idname = "dposer.find_bones"
@@ -60,20 +62,14 @@ class DPOSER_OT_find_bones(JobOperator, Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER"}  # changes nothing that could be undone
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
-        """Whether there are bones and the engine is free."""
+    def refusal(cls, context: Context) -> str:
+        """Why there are no bones to find, in a few words; empty where there are."""
         ob = armature.find(context)
         if ob is None:
-            reason = "Select an armature first"
-        elif not len(ob.data.bones):
-            reason = f"{ob.name} has no bones: choose another armature"
-        else:
-            reason = bone_map.editing(ob)
-        if jobs.current() is not None:
-            reason = "DPoser is at work: wait, or press Esc to cancel"
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+            return "Select an armature first"
+        if not len(ob.data.bones):
+            return f"{ob.name} has no bones: choose another armature"
+        return bone_map.editing(ob)
 
     def task(self, context: Context) -> FindTask:
         """The search."""
@@ -138,7 +134,7 @@ class DPOSER_OT_pick_bone(MapOperator, Operator):
         selected = [bone.name for bone in ob.pose.bones if compat.is_selected(bone)]
         bone = selected[0] if len(selected) == 1 else ob.data.bones.active.name
         bone_map.put(ob.data, self.joint, bone)
-        self.report({"INFO"}, f"{TITLES[self.joint]} is {bone}.")
+        self.report({"INFO"}, rpt_("{joint} is {bone}.").format(joint=rpt_(TITLES[self.joint]), bone=bone))
         return {"FINISHED"}
 
 
@@ -158,7 +154,8 @@ class DPOSER_OT_clear_bone(MapOperator, Operator):
     def execute(self, context: Context) -> set[str]:
         """Clear it."""
         if self.joint not in self.by_hand(context):
-            self.report({"INFO"}, f"{TITLES[self.joint]} is not mapped by hand; nothing was changed.")
+            sentence = rpt_("{joint} is not mapped by hand; nothing was changed.")
+            self.report({"INFO"}, sentence.format(joint=rpt_(TITLES[self.joint])))
             return {"CANCELLED"}
         bone_map.put(target(context).data, self.joint, None)
         return {"FINISHED"}
@@ -187,7 +184,8 @@ class DPOSER_OT_mirror_bone_map(MapOperator, Operator):
         alone = [bone for bone, other in zip(left.values(), others.values(), strict=True) if bone and not other]
         done = [joint for joint, bone in zip(others, left.values(), strict=True) if bone not in alone]
         if not done:
-            self.report({"ERROR"}, f"No bone of the rig is the other side's {few(alone)}; nothing was changed.")
+            names = few(alone)
+            self.report({"ERROR"}, f"No bone of the rig is the other side's {names}; nothing was changed.")
             return {"CANCELLED"}
         for joint in done:
             bone_map.put(data, joint, others[joint])

@@ -6,14 +6,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Event, Object, Operator
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ...engine.errors import EngineError
-from .. import armature, bone_map, bone_map_file, presets
-from ..armature import ArmatureError
+from ...engine.motion import bone_map_file
+from ...engine.wording import few
+from .. import armature, bone_map, presets
 from ..body_joints import TITLES
+from ..errors import ArmatureError
 from .bone_map import MapOperator, target
 
 
@@ -55,7 +58,7 @@ class DPOSER_OT_save_bone_map(ExportHelper, Operator):
         except EngineError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Exported {_joints(bones)} to {path.name}.")
+        self.report({"INFO"}, rpt_("Exported {joints} to {name}.").format(joints=_joints(bones), name=path.name))
         return {"FINISHED"}
 
 
@@ -105,7 +108,8 @@ class DPOSER_OT_save_bone_map_preset(Operator):
         except EngineError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Saved {_joints(bones)} as preset {self.preset.strip()}.")
+        sentence = rpt_("Saved {joints} as preset {name}.")
+        self.report({"INFO"}, sentence.format(joints=_joints(bones), name=self.preset.strip()))
         return {"FINISHED"}
 
 
@@ -160,7 +164,7 @@ class DPOSER_OT_remove_bone_map_preset(Operator):
         except OSError as error:
             self.report({"ERROR"}, f"The preset {self.preset} cannot be removed ({error.strerror or error}).")
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Removed preset {self.preset}.")
+        self.report({"INFO"}, rpt_("Removed preset {name}.").format(name=self.preset))
         return {"FINISHED"}
 
 
@@ -200,7 +204,7 @@ def _written(ob: Object, include_found: bool) -> dict[str, str]:
         )
     if gone := [bone for bone in bones.values() if bone and bone not in ob.data.bones]:
         raise ArmatureError(
-            f"{ob.name} does not have the bones {bone_map_file.few(gone)} of its map; choose others first."
+            f"{ob.name} does not have the bones {few(gone)} of its map; choose others first."
         )
     return {joint: bones[joint] for joint in TITLES if joint in bones}
 
@@ -212,19 +216,19 @@ def _load(operator: Operator, context: Context, path: Path) -> set[str]:
         bones = bone_map_file.read(path)[1]
         if foreign := [bone for bone in bones.values() if bone and bone not in ob.data.bones]:
             raise ArmatureError(
-                f"{path.stem} names bones that {ob.name} does not have: {bone_map_file.few(foreign)}; "
+                f"{path.stem} names bones that {ob.name} does not have: {few(foreign)}; "
                 "choose the map of another rig."
             )
     except EngineError as error:
         operator.report({"ERROR"}, str(error))
         return {"CANCELLED"}
     bone_map.replace(ob.data, bones)
-    operator.report({"INFO"}, f"Loaded {_joints(bones)} from {path.stem}.")
+    operator.report({"INFO"}, rpt_("Loaded {joints} from {name}.").format(joints=_joints(bones), name=path.stem))
     return {"FINISHED"}
 
 
 def _joints(bones: dict[str, str]) -> str:
-    return f"{len(bones)} {'joint' if len(bones) == 1 else 'joints'}"
+    return rpt_("1 joint") if len(bones) == 1 else rpt_("{count} joints").format(count=len(bones))
 
 
 CLASSES = (

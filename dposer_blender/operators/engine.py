@@ -3,49 +3,64 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Operator
 
-from .. import jobs, session
-from ..client import EngineStopped, Message
+from ...engine.errors import EngineError
+from .. import engine_check, jobs, preferences, problems, session
+from ..errors import EngineStopped
 from ..jobs import Done, JobOperator, Request, Task
+from ..polled import Polled
+
+if TYPE_CHECKING:
+    from ..client import Message
 
 
 class CheckTask(Task):
-    """Ask the engine what it is, PyTorch included."""
+    """Ask the engine whether it has what the tools need, and how quick it is."""
 
     title = "Checking"
 
+    def __init__(self, device: str) -> None:
+        self._device = device
+
     def request(self, context: Context) -> Request:
-        """A greeting that waits for PyTorch."""
-        return "hello", {"wait": True}, {}
+        """The device that the user chose is checked, too."""
+        return "check", {"device": self._device}, {}
 
     def finish(self, context: Context, message: Message) -> Done:
-        """Remember the answer and say it in a sentence."""
-        info = message.result
-        session.checked = info
-        if info["torch"] is None:
-            problem = info.get("problem") or "The engine's Python has no PyTorch."
-            return Done(f"{problem} Filters work without it, the pose prior does not.", "WARNING")
-        if not info["weights"]:
-            return Done("The engine works, but its weights are missing; reinstall DPoser.", "WARNING")
-        devices = ", ".join(info["devices"])
-        return Done(f"The engine works: Python {info['python']}, PyTorch {info['torch']}, on {devices}.")
+        """Remember what was found and say the worst of it in a sentence."""
+        engine_check.remember(message.result["findings"])
+        rows = engine_check.rows()
+        faulty = sorted((row for row in rows if row.advice), key=lambda row: row.state != "bad")
+        faults = [row.shown()[2] for row in faulty]
+        if not faults:
+            return Done(rpt_("The engine works ({solve}).").format(solve=rows[-1].shown()[1]))
+        for sentence in faults:
+            problems.note(f"{sentence}.")
+        return Done(f"{faults[0]}.", "WARNING")
 
 
-class DPOSER_OT_check_engine(JobOperator, Operator):
-    """Start the engine if needed, and see whether Python, PyTorch, the device and the weights are ready"""
+class DPOSER_OT_check_engine(Polled, JobOperator, Operator):
+    """Start the engine if needed, and see whether Python, PyTorch, device and weights are ready, and how quick it is"""
 
     bl_idname = "dposer.check_engine"
     bl_label = "Check Engine"
 
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """Whether no job is in progress."""
-        return _is_idle(cls)
-
     def task(self, context: Context) -> CheckTask:
         """The question to ask."""
-        return CheckTask()
+        return CheckTask(preferences.of(context)[1])
+
+    def failed(self, error: EngineError) -> None:
+        """Let the preferences say why, too."""
+        try:
+            python = session.interpreter(bpy.context).path
+        except EngineStopped:
+            python = ""
+        engine_check.fail(error, python)
 
 
 class DPOSER_OT_restart_engine(Operator):
@@ -84,13 +99,6 @@ class DPOSER_OT_cancel(Operator):
         """Cancel."""
         jobs.cancel()
         return {"FINISHED"}
-
-
-def _is_idle(cls: type[Operator]) -> bool:
-    if jobs.current() is not None:
-        cls.poll_message_set("DPoser is at work: wait, or press Esc to cancel")
-        return False
-    return True
 
 
 CLASSES = (DPOSER_OT_check_engine, DPOSER_OT_restart_engine, DPOSER_OT_cancel)

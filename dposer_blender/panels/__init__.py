@@ -3,7 +3,17 @@
 
 from __future__ import annotations
 
-from . import bone_map, main
+from . import bone_map, engine, fit_targets, main, plausibility, result, tools
 
 # Blender shows the parts of the tab in the order in which they are registered.
-CLASSES = (main.DPOSER_PT_main, *bone_map.CLASSES, main.DPOSER_PT_options, main.DPOSER_PT_engine)
+CLASSES = (
+    *main.CLASSES,
+    *result.CLASSES,
+    main.DPOSER_PT_options,
+    main.DPOSER_PT_output,
+    *tools.CLASSES,
+    *fit_targets.CLASSES,
+    *plausibility.CLASSES,
+    *bone_map.CLASSES,
+    *engine.CLASSES,
+)

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, Menu, Object, Panel, UILayout
 
 from .. import armature, bone_checks, bone_map, presets
 from ..body_joints import GROUPS, TITLES, in_words
-from ..bone_checks import Checked
-from ..found_bones import Found, Search
 from .layout import Sidebar, wrap
+
+if TYPE_CHECKING:
+    from ..bone_checks import Checked
+    from ..found_bones import Found, Search
 
 _REASONS = 8  # sentences shown; the names of a rig of no known convention give one for each joint
 
@@ -128,13 +131,14 @@ def _reasons(layout: UILayout, context: Context, ob: Object, found: Found) -> No
     for reason in found.reasons[:_REASONS]:
         wrap(body, context, in_words(reason), "DOT")
     if len(found.reasons) > _REASONS:
-        body.label(text=f"and {len(found.reasons) - _REASONS} more", icon="BLANK1")
+        more = iface_("and {count} more").format(count=len(found.reasons) - _REASONS)
+        body.label(text=more, icon="BLANK1", translate=False)
     if unset:
         wrap(body, context, "Switched in the result, where the limb changes:", "INFO")
         column = body.column(align=True)
         column.scale_y = 0.8
         for setting in unset:
-            column.label(text=setting, icon="BLANK1")
+            column.label(text=setting, icon="BLANK1", translate=False)
 
 
 def _row(

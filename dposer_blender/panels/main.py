@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The button, what it did, its options, and the engine behind it."""
+"""The button, what it did, and its options."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, Object, Panel, UILayout
 
-from .. import armature, jobs, outcomes, rig, session
-from .layout import Sidebar, pair, wrap
+from .. import armature, engine_state, jobs, last_run, outcomes, rig
+from ..preferences import ROOT_PACKAGE
+from ..properties.clean import clean_properties
+from ..setting_presets import preset_classes
+from .layout import Sidebar, bones, pair, wrap
+
+# A seed is for one run, not for the next clip.
+CleanPresets, AddCleanPreset = preset_classes(
+    "clean", "Clean Motion", "dposer", (name for name in clean_properties() if name != "seed")
+)
 
 
 class DPOSER_PT_main(Sidebar, Panel):
@@ -16,6 +25,10 @@ class DPOSER_PT_main(Sidebar, Panel):
 
     bl_idname = "DPOSER_PT_main"
     bl_label = "DPoser"
+
+    def draw_header_preset(self, context: Context) -> None:
+        """The list of presets."""
+        CleanPresets.draw_panel_header(self.layout)
 
     def draw(self, context: Context) -> None:
         layout = self.layout
@@ -26,6 +39,8 @@ class DPOSER_PT_main(Sidebar, Panel):
             wrap(layout, context, refusal, "INFO")
         else:
             _subject(layout, ob, outcome)
+        if engine_state.lacks_torch(context):
+            _without_torch(layout, context)
         layout.separator(factor=0.5)
 
         job = jobs.current()
@@ -37,21 +52,27 @@ class DPOSER_PT_main(Sidebar, Panel):
         else:
             row = column.row(align=True)
             row.scale_y = 1.8
-            row.progress(factor=job.fraction, text=job.text, type="BAR")
+            row.progress(factor=job.fraction, text=job.heading, type="BAR")
             row.operator("dposer.cancel", text="", icon="CANCEL")
+            if job.pace:
+                pace = column.row()
+                pace.alignment, pace.active = "CENTER", False
+                pace.label(text=job.pace, translate=False)
         column.separator(factor=0.5)
         column.prop(context.scene.dposer, "strength", slider=True)
+        if last_run.recall() is not None:
+            column.operator("dposer.repeat_last", icon="LOOP_FORWARDS")
 
         if outcome is not None and job is None and not refusal:
             _result(layout, context, outcome)
 
 
 class DPOSER_PT_options(Sidebar, Panel):
-    """What seldom needs a change."""
+    """What seldom needs a change in cleaning."""
 
     bl_idname = "DPOSER_PT_options"
     bl_parent_id = "DPOSER_PT_main"
-    bl_label = "Options"
+    bl_label = "Clean Options"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:
@@ -61,45 +82,52 @@ class DPOSER_PT_options(Sidebar, Panel):
         column = layout.column()
         column.prop(settings, "method")
         column.prop(settings, "feet")
-        column.prop(settings, "frames")
         column.separator(factor=0.5)
+        column.prop(settings, "actions")
+        column.prop(settings, "frames")
+        blend = column.column(align=True)
+        blend.prop(settings, "blend_in")
+        blend.prop(settings, "blend_out", text="Out")
+        column.prop(settings, "lock_selected")
+        column.separator(factor=0.5)
+        bones(column, settings, "Bones")
+        column.prop(settings, "seed")
+
+
+class DPOSER_PT_output(Sidebar, Panel):
+    """Where the results of all tools go."""
+
+    bl_idname = "DPOSER_PT_output"
+    bl_parent_id = "DPOSER_PT_main"
+    bl_label = "Output"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout, settings = self.layout, context.scene.dposer
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column()
         column.prop(settings, "target")
         column.prop(settings, "keys")
         row = column.row()
         row.active = settings.keys == "REDUCED"
         row.prop(settings, "tolerance", text="Tolerance (mm)")
-        column.separator(factor=0.5)
-        column.prop(settings, "selected_only", text="Selected Bones")
-        column.prop(settings, "seed")
 
 
-class DPOSER_PT_engine(Sidebar, Panel):
-    """The process behind the button."""
-
-    bl_idname = "DPOSER_PT_engine"
-    bl_parent_id = "DPOSER_PT_main"
-    bl_label = "Engine"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: Context) -> None:
-        layout = self.layout
-        process, info = session.running(), session.checked
-        column = layout.column(align=True)
-        column.label(
-            text="Running" if process is not None else "Starts when it is needed",
-            icon="CHECKMARK" if process is not None else "PAUSE",
-        )
-        if process is not None and info is not None:
-            for label, value in (
-                ("Python", info["python"]),
-                ("PyTorch", info["torch"] or "missing"),
-                ("Devices", ", ".join(info["devices"])),
-                ("Weights", ", ".join(info["weights"]) or "missing"),
-            ):
-                pair(column, label, value)
-        column.separator()
-        column.operator("dposer.check_engine", icon="VIEWZOOM")
-        column.operator("dposer.restart_engine", icon="FILE_REFRESH")
+def _without_torch(layout: UILayout, context: Context) -> None:
+    """What can be used all the same, and what to do about it."""
+    box = layout.box()
+    wrap(
+        box,
+        context,
+        "The engine's Python lacks PyTorch, or what goes with it: only the Learned Smoother, the filters and Spline can be used",  # noqa: E501
+        "INFO",
+    )
+    if context.scene.dposer.method == "prior":
+        row = box.row()
+        row.alert = True
+        row.prop(context.scene.dposer, "method")
+    box.operator("preferences.addon_show", text="Choose a Python", icon="PREFERENCES").module = ROOT_PACKAGE
 
 
 def _subject(layout: UILayout, ob: Object, outcome: outcomes.Outcome | None) -> None:
@@ -110,19 +138,23 @@ def _subject(layout: UILayout, ob: Object, outcome: outcomes.Outcome | None) -> 
         moved, symbol, (first, last) = action.name, "ACTION", action.frame_range
     else:
         strips = rig.strips(ob)
-        moved, symbol = f"{len(strips)} NLA strip{'s' if len(strips) > 1 else ''}", "NLA"
+        count = len(strips)
+        moved = iface_("1 NLA strip") if count == 1 else iface_("{count} NLA strips").format(count=count)
+        symbol = "NLA"
         first, last = min(s.frame_start for s in strips), max(s.frame_end for s in strips)
     column = layout.column(align=True)
+    joints = iface_("{count} of 22 joints").format(count=mapped)
+    bones = iface_("{count} bones").format(count=len(ob.data.bones))
     for name, icon, detail in (
-        (ob.name, "ARMATURE_DATA", f"{mapped} of 22 joints" if mapped else f"{len(ob.data.bones)} bones"),
+        (ob.name, "ARMATURE_DATA", joints if mapped else bones),
         (moved, symbol, f"{first:.0f}\N{EN DASH}{last:.0f}"),
     ):
         row = column.row()
-        row.label(text=name, icon=icon)
+        row.label(text=name, icon=icon, translate=False)
         right = row.row()
         right.alignment = "RIGHT"
         right.active = False
-        right.label(text=detail)
+        right.label(text=detail, translate=False)
 
 
 def _result(layout: UILayout, context: Context, outcome: outcomes.Outcome) -> None:
@@ -132,3 +164,6 @@ def _result(layout: UILayout, context: Context, outcome: outcomes.Outcome) -> No
         column = layout.box().column(align=True)
         for label, value in outcome.figures:
             pair(column, label, value)
+
+
+CLASSES = (CleanPresets, AddCleanPreset, DPOSER_PT_main)

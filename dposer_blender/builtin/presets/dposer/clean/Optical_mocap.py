@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import bpy
+
+settings = bpy.context.scene.dposer
+
+settings.method = "prior"
+settings.strength = 0.7
+settings.feet = "never"
