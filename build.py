@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project's one entry: ``python build.py demo | test | bench | rigs | package | shots``.
+"""The project's one entry: ``python build.py demo | sample | test | bench | fuzz | rigs | package | wheels |
+install-check | shots``.
 
 Needs nothing but a standard Python. It makes every environment it uses (``.venv`` for the engine and Blender
 4.5, ``.venv-blender-X.Y.Z`` for other Blenders), once: a stamp of the requirement files tells when one is out
@@ -10,21 +11,34 @@ of date, and a set-up that was interrupted starts afresh.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheels.steps import BuildError, say
+
+if TYPE_CHECKING:
+    from wheels.pack import Workshop
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
-STAGED = ("__init__.py", "blender_manifest.toml", "README.md", "LICENSE", "dposer_blender", "engine")
 STEP_LIMIT = 40 * 60.0  # seconds; Blender as a module can hang at exit
+TEST_MINUTES = 30.0  # of one step of the tests, several times what it takes on two cores
+TOLD_EVERY = 30.0  # seconds between two lines on how far the tests are
+ABORT_SECONDS = 10.0  # for a hung Python to tell where it is
 
 RIGS, SOME_RIGS = Path("docs/results/rigs.md"), Path("build/rigs.md")  # of every Blender version, of some
 
@@ -47,10 +61,6 @@ DEBIAN_PACKAGES = {
     "libuuid.so.1": "libuuid1",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
-
-
-class BuildError(Exception):
-    """A step cannot go on; ``str(error)`` is the sentence shown."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +98,17 @@ def _other(blender: str, python: str, numpy: str) -> Lane:
     return Lane(blender, python, f".venv-blender-{blender}", ((*pinned, *files),))
 
 
+def _alone(blender: str, python: str, numpy: str) -> Lane:
+    pinned = (f"bpy=={blender}", f"numpy=={numpy}", "-c", "constraints.txt")
+    return Lane(blender, python, f".venv-alone-{blender}", (pinned,))
+
+
 MAIN = Lane(
     "4.5.15",
     "3.11",
     ".venv",
     (
-        ("-r", "requirements.txt", "-r", "requirements-dev.txt", "-c", "constraints.txt"),
+        ("-r", "requirements.txt", "-r", "requirements-dev.txt", "-r", "requirements-ray.txt", "-c", "constraints.txt"),
         ("--no-deps", "-r", "requirements-nodeps.txt"),
     ),
 )
@@ -103,10 +118,8 @@ LANES = {
     for lane in (MAIN, _other("4.2.23", "3.11", "1.26.4"), _other("5.0.1", "3.11", "1.26.4"), NEWEST)
 }
 
-
-def say(text: str) -> None:
-    """One line of progress, in order with the output of the programs started."""
-    print(f"== {text}", flush=True)
+# A Blender of each Python with nothing of ours beside it, by the Python.
+ALONE = {lane.python: lane for lane in (_alone("4.5.15", "3.11", "1.26.4"), _alone("5.2.3", "3.13", "2.5.5"))}
 
 
 def run(*command: str | Path, limit: float | None = None, **environment: str) -> int:
@@ -245,42 +258,24 @@ def check_libraries(lane: Lane) -> None:
         raise BuildError(f"Blender {lane.blender} cannot be loaded as a Python module: {reason}.")
 
 
-def stage(folder: Path) -> None:
-    """Copy what the extension holds into an empty folder, laid out as in its zip."""
-    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for name in STAGED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=ignore)
-        else:
-            shutil.copy2(source, folder / name)
+def workshop() -> Workshop:
+    """What packages are built with: pip and Blender's builder of the main lane."""
+    from wheels.pack import Workshop  # here, as main() has the sentence for a Python too old for it
+
+    builder = next(bpy_folder(MAIN).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    return Workshop(ROOT, MAIN.interpreter, builder)
 
 
 def package(folder: Path) -> Path:
-    """Build the extension with Blender's own builder and have Blender's validator read it.
-
-    Args:
-        folder: where the zip goes; made if absent.
-
-    Returns:
-        The zip, ``<id>-<version>.zip``.
+    """Build the extension's zip without wheels in a folder, for an engine in an interpreter of one's own.
 
     Raises:
-        BuildError: the builder or the validator refuses it.
+        BuildError: Blender's builder or validator refuses it.
     """
-    import tomllib  # Python 3.11; main() has the sentence for older ones
+    from wheels.pack import pack
+    from wheels.variants import BARE
 
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
-    target = folder / f"{manifest['id']}-{manifest['version']}.zip"
-    folder.mkdir(parents=True, exist_ok=True)
-    tool = next(bpy_folder(MAIN).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
-    say(f"Packing the extension: {target.relative_to(ROOT) if target.is_relative_to(ROOT) else target}")
-    with tempfile.TemporaryDirectory() as temporary:
-        stage(Path(temporary))
-        built = run(MAIN.interpreter, tool, "build", "--source-dir", temporary, "--output-filepath", target)
-        if built != 0 or run(MAIN.interpreter, tool, "validate", target) != 0:
-            raise BuildError("Blender's extension builder refused the package; its message is above.")
-    return target
+    return pack(workshop(), folder, BARE).path
 
 
 def lanes_at_hand(every: bool) -> list[Lane]:
@@ -295,8 +290,120 @@ def lanes_at_hand(every: bool) -> list[Lane]:
     return lanes
 
 
+@dataclass(frozen=True)
+class Step:
+    """A part of the tests: its name, the program with its arguments, and variables added to our environment."""
+
+    name: str
+    command: tuple[str | Path, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a step ended: whether it passed, what it wrote, and the seconds it took."""
+
+    passed: bool
+    output: str
+    seconds: float
+
+
+class SideBySide:
+    """Runs steps, several at a time, each held to a limit; what they write is kept apart.
+
+    Args:
+        count: how many at a time.
+        limit: seconds that a step may take; one that takes longer is made to tell where it is, and ended.
+    """
+
+    def __init__(self, count: int, limit: float) -> None:
+        self._count, self._limit = count, limit
+        self._running: set[subprocess.Popen[str]] = set()
+        self._far: dict[str, str] = {}
+
+    def run(self, steps: Sequence[Step]) -> Iterator[tuple[Step, Ended]]:
+        """How each ended, in the order given; what still runs is ended when nobody asks any more.
+
+        Until then a line now and then tells how far the running ones are.
+        """
+        with ThreadPoolExecutor(self._count) as pool:
+            waiting = [pool.submit(self._run, step) for step in steps]
+            try:
+                for step, future in zip(steps, waiting, strict=True):
+                    while not wait([future], TOLD_EVERY).done:
+                        say(", ".join(f"{name}{far}" for name, far in list(self._far.items())))
+                    yield step, future.result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+                for process in tuple(self._running):
+                    _end(process)
+
+    def _run(self, step: Step) -> Ended:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [os.fspath(word) for word in step.command],
+            cwd=ROOT,
+            env={**os.environ, **step.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # so that what it has started ends with it
+        )
+        self._running.add(process)
+        self._far[step.name] = ""
+        lines: list[str] = []
+        reader = threading.Thread(target=self._read, args=(step.name, process, lines), daemon=True)
+        reader.start()
+        hung = ""
+        try:
+            process.wait(self._limit)
+        except subprocess.TimeoutExpired:
+            _abort(process)
+            hung = f"{step.name}: stopped, still running after {self._limit:.0f} s; above is where it was.\n"
+        finally:
+            self._running.discard(process)
+        reader.join(ABORT_SECONDS)  # a grandchild may hold the pipe
+        del self._far[step.name]
+        return Ended(process.returncode == 0 and not hung, "".join(lines) + hung, time.monotonic() - started)
+
+    def _read(self, name: str, process: subprocess.Popen[str], lines: list[str]) -> None:
+        """Keep what a step writes, and the share that pytest says is done."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if share := re.search(r"\[ *(\d+%)\]$", line):
+                self._far[name] = f" {share[1]}"
+
+
+def _abort(process: subprocess.Popen[str]) -> None:
+    """End a hung process; if it is a pytest, it tells at last where each of its threads is."""
+    if not WINDOWS:
+        process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ABORT_SECONDS)
+    _end(process)
+    process.wait()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill a process and, but on Windows, all that it has started."""
+    if WINDOWS:
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def command_test(options: argparse.Namespace) -> int:
-    """Lint, types, engine tests, then tests inside Blender; returns 0 when all pass."""
+    """Lint, types, engine tests and tests inside Blender, two at a time; returns 0 when all pass."""
+    started = time.monotonic()
     lanes = [MAIN] if options.quick else lanes_at_hand(options.all)
     if options.blender:
         lanes = [LANES[options.blender]]
@@ -304,25 +411,31 @@ def command_test(options: argparse.Namespace) -> int:
         ensure(lane)
     python = MAIN.interpreter
     marks = ["-m", "not slow"] if options.quick else []
-    failed: list[str] = []
+    count = max(1, min(options.jobs, processors()))
+    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(processors() // count)}
 
-    def step(name: str, interpreter: Path, *module: str, **environment: str) -> None:
-        say(name)
-        started = time.monotonic()
-        if run(interpreter, "-m", *module, limit=STEP_LIMIT, **environment) != 0:
-            failed.append(name)
-        say(f"{name}: {'FAILED' if name in failed else 'passed'} in {time.monotonic() - started:.0f} s")
+    def step(name: str, interpreter: Path, *module: str, **environment: str) -> Step:
+        return Step(name, (interpreter, "-m", *module), threads | environment)
 
+    steps = []
     if not options.blender:
-        step("Lint", python, "ruff", "check", ".")
-        if not options.quick:
-            step("Types", python, "mypy")
-        step("Engine tests", python, "pytest", "tests", "--ignore=tests/blender", *marks)
+        steps.append(step("Lint", python, "ruff", "check", "."))
+        steps.append(step("Engine tests", python, "pytest", "tests", "--ignore=tests/blender", *marks))
     for lane in lanes:
-        name = f"Tests in Blender {lane.blender}"
-        step(name, lane.interpreter, "pytest", "tests/blender", *marks, DPOSER_PYTHON=str(python))
+        words = ("pytest", "tests/blender", *marks)
+        steps.append(step(f"Tests in Blender {lane.blender}", lane.interpreter, *words, DPOSER_PYTHON=str(python)))
+    if not (options.blender or options.quick):
+        steps.append(step("Types", python, "mypy"))
+    say(f"{count} at a time: {', '.join(step.name for step in steps)}")
+    failed = []
+    for ran, ended in SideBySide(count, 60.0 * options.minutes).run(steps):
+        say(ran.name)
+        print(ended.output, end="", flush=True)
+        say(f"{ran.name}: {'passed' if ended.passed else 'FAILED'} in {ended.seconds:.0f} s")
+        failed += [] if ended.passed else [ran.name]
     for name in failed:
         print(f"Failed: {name}", file=sys.stderr)
+    say(f"{'FAILED' if failed else 'All passed'} in {time.monotonic() - started:.0f} s")
     return 1 if failed else 0
 
 
@@ -334,17 +447,62 @@ def command_demo(options: argparse.Namespace) -> int:
         return run(MAIN.interpreter, "-m", "demo", "--extension", package(Path(temporary)), *clip)
 
 
+def command_sample(options: argparse.Namespace) -> int:
+    """Make the file to try the tools on."""
+    ensure(MAIN)
+    target = (options.file or ROOT / "dist" / "dposer-sample.blend").resolve()
+    with tempfile.TemporaryDirectory() as temporary:  # not the settings of who runs it
+        made = run(MAIN.interpreter, "-m", "demo.sample_blend", target, BLENDER_USER_RESOURCES=temporary)
+    if made == 0:
+        say(f"The sample: {target} ({target.stat().st_size / 1e6:.1f} MB)")
+    return made
+
+
 def command_bench(options: argparse.Namespace) -> int:
-    """Measure the speed and memory of cleaning, and of reading and writing armatures, on this machine."""
-    if options.part != "armature":
-        ensure(MAIN)
-        if run(MAIN.interpreter, "-m", "engine.evaluation.bench", *options.more) != 0:
-            return 1
+    """Measure cleaning, reading and writing armatures, on this machine; or starting; or soak."""
+    ensure(MAIN)
+    if options.part == "startup":
+        return _bench_startup(options.more)
+    cleaning = ("-m", "engine.evaluation.bench", *options.more)
+    if options.part in (None, "cleaning") and run(MAIN.interpreter, *cleaning) != 0:
+        return 1
+    script = "tests/blender/bench/soak.py" if options.part == "soak" else "tests/blender/bench/speed.py"
     for lane in lanes_at_hand(False) if options.part != "cleaning" else ():
         ensure(lane)
-        if run(lane.interpreter, "tests/blender/bench/speed.py", *options.more) != 0:
+        if run(lane.interpreter, script, *options.more, DPOSER_PYTHON=str(MAIN.interpreter)) != 0:
             return 1
     return 0
+
+
+def _bench_startup(more: Sequence[str]) -> int:
+    """Start Blender with and without the extension, and time the first click, in each Blender at hand."""
+    with tempfile.TemporaryDirectory() as temporary:
+        extension = package(Path(temporary))
+        for lane in lanes_at_hand(False):
+            ensure(lane)
+            say(f"Blender {lane.blender}")
+            steps: tuple[tuple[str | Path, ...], ...] = (("startup", extension, *more), ("first_click",))
+            for script, *words in steps:
+                command = (lane.interpreter, f"tests/blender/bench/{script}.py", *words)
+                if run(*command, DPOSER_PYTHON=str(MAIN.interpreter)) != 0:
+                    return 1
+    return 0
+
+
+def command_fuzz(options: argparse.Namespace) -> int:
+    """Fuzz the parsers of what others may have made, and print what was found; 1 where it is anything."""
+    if WINDOWS:
+        raise BuildError("The fuzzer atheris is not made for Windows; run this on Linux or macOS.")
+    ensure(MAIN)
+    tools, needs = ROOT / "build" / "fuzzer", ROOT / "requirements-fuzz.txt"
+    stamp = tools / "dposer-setup"  # beside the environment: what it tests needs none of it
+    if not stamp.is_file() or stamp.read_text() != needs.read_text():
+        say("Fetching the fuzzer (once)")
+        shutil.rmtree(tools, ignore_errors=True)
+        _pip(MAIN, "--target", str(tools), "-r", str(needs))
+        stamp.write_text(needs.read_text())
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", tools)))
+    return run(MAIN.interpreter, "-m", "fuzzing", *options.more, PYTHONPATH=paths)
 
 
 def command_rigs(options: argparse.Namespace) -> int:
@@ -364,21 +522,48 @@ def command_rigs(options: argparse.Namespace) -> int:
         return run(MAIN.interpreter, "-m", "rigcheck.table", *figures, "--output", output, PYTHONPATH=paths)
 
 
-def command_package(_: argparse.Namespace) -> int:
-    """Build and validate the extension's zip in ``dist``."""
+def command_package(options: argparse.Namespace) -> int:
+    """Build and validate the extension's zips in ``dist``."""
+    from wheels import command
+
     ensure(MAIN)
-    package(ROOT / "dist")
-    return 0
+    return command.package(options, workshop())
+
+
+def command_install_check(options: argparse.Namespace) -> int:
+    """Install zips into Blenders that have nothing else and clean a clip there; 1 where one does not work."""
+    from wheels import install_check
+
+    failed = 0
+    for path in options.zips:
+        _, abi = install_check.contents(path)
+        ensure(ALONE[abi.python])
+        if not install_check.check(ALONE[abi.python].interpreter, path, ROOT):
+            print(f"Failed: {path.name}", file=sys.stderr, flush=True)
+            failed = 1
+    return failed
+
+
+def command_wheels(options: argparse.Namespace) -> int:
+    """Fetch the wheels that zips bundle, or write their lock file anew."""
+    from wheels import command
+
+    ensure(MAIN)
+    return command.wheels(options, workshop())
 
 
 def command_shots(_: argparse.Namespace) -> int:
-    """Photograph what the prior generates and completes, and real captures cleaned, into ``docs``."""
+    """Photograph what the prior generates and completes, real captures cleaned, and the tools' work, into ``docs``."""
     ensure(MAIN)
-    return run(MAIN.interpreter, "-m", "demo.sheets") or run(MAIN.interpreter, "-m", "demo.captures")
+    with tempfile.TemporaryDirectory() as temporary:
+        steps = (["demo.sheets"], ["demo.captures"], ["demo.tool_shots", package(Path(temporary))])
+        return next((status for step in steps if (status := run(MAIN.interpreter, "-m", *step)) != 0), 0)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
+    from wheels import command as packages
+
     parser = argparse.ArgumentParser(description="Set up, run, test and pack DPoser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -386,16 +571,28 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     demo.add_argument("clip", nargs="?", type=Path, metavar="FILE.bvh", help="default: demo/sample.bvh")
     demo.set_defaults(command=command_demo)
 
+    sample = commands.add_parser("sample", help="make a .blend to try the tools on")
+    sample.add_argument("file", nargs="?", type=Path, metavar="FILE.blend", help="default: in dist")
+    sample.set_defaults(command=command_sample)
+
     test = commands.add_parser("test", help="lint, types, engine tests, tests in Blender")
     test.add_argument("--quick", action="store_true", help="leave out types, slow tests and other Blenders")
     test.add_argument("--all", action="store_true", help="in every Blender version, not the LTS ones alone")
     test.add_argument("--blender", choices=sorted(LANES), help="only the tests in Blender, in this version")
+    test.add_argument("--jobs", type=int, default=2, metavar="N", help="steps at a time (default: 2)")
+    told = f"that a step may take (default: {TEST_MINUTES:g})"
+    test.add_argument("--minutes", type=float, default=TEST_MINUTES, metavar="N", help=told)
     test.set_defaults(command=command_test)
 
     bench = commands.add_parser("bench", help="speed and memory on this machine; --quick for a first look")
-    parts = ("cleaning", "armature")
-    bench.add_argument("--part", choices=parts, help="the engine's cleaning, or Blender's side, alone")
+    parts = ("cleaning", "armature", "startup", "soak")
+    told = "the engine's cleaning or Blender's side alone; or, which are left out otherwise, Blender's start, or 300 "
+    told += "disturbed jobs in each Blender (--jobs N, --seed N)"
+    bench.add_argument("--part", choices=parts, help=told)
     bench.set_defaults(command=command_bench, hands_on=True)
+
+    fuzz = commands.add_parser("fuzz", help="fuzz the parsers; hands [--seconds N] [PARSER ...] on")
+    fuzz.set_defaults(command=command_fuzz, hands_on=True)
 
     rigs = commands.add_parser("rigs", help="table of rigs by Blender version; hands --only WORD on")
     rigs.add_argument("--all", action="store_true", help="in every Blender version, not the LTS ones alone")
@@ -404,10 +601,19 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     rigs.add_argument("--output", type=Path, metavar="FILE.md", help=places)
     rigs.set_defaults(command=command_rigs, hands_on=True)
 
-    pack = commands.add_parser("package", help="build and validate the extension's zip in dist")
+    pack = commands.add_parser("package", help=packages.PACKAGE_HELP)
+    packages.add_package_options(pack)
     pack.set_defaults(command=command_package)
 
-    shots = commands.add_parser("shots", help="photograph generated and completed poses into docs")
+    fetched = commands.add_parser("wheels", help=packages.WHEELS_HELP)
+    packages.add_wheels_options(fetched)
+    fetched.set_defaults(command=command_wheels)
+
+    check = commands.add_parser("install-check", help="install zips into a fresh Blender without network, and clean")
+    check.add_argument("zips", nargs="+", type=Path, metavar="FILE.zip", help="full or lite, for this platform")
+    check.set_defaults(command=command_install_check)
+
+    shots = commands.add_parser("shots", help="photograph poses, captures and what the tools do into docs")
     shots.set_defaults(command=command_shots)
     options, more = parser.parse_known_args(arguments)
     options.more = more
