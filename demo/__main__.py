@@ -31,6 +31,7 @@ FILM_FRAMES = 66
 STILLS = 6
 SLOT = 1.04  # metres between the strip's figures
 MARGIN = 0.1  # slots beside the outer figures
+SAMPLES, DRAFT = (4, 8), (1, 1)  # of each pixel of the film and of the strip
 QUARTER_VIEW = np.radians(35.0)  # a figure shows its front and its stride
 
 
@@ -134,8 +135,8 @@ def _places(count: int) -> np.ndarray:
     return (np.arange(count) - (count - 1) / 2) / (count + 2 * MARGIN)
 
 
-def demo(extension: Path, source: Path, folder: Path) -> dict[str, object]:
-    """Clean a clip in headless Blender and leave everything there is to see in the folder.
+def demo(extension: Path, source: Path, folder: Path, draft: bool = False) -> dict[str, object]:
+    """Clean a clip in headless Blender and leave everything there is to see in the folder; a draft has coarse pictures.
 
     Returns:
         What ``figures.json`` holds.
@@ -160,7 +161,8 @@ def demo(extension: Path, source: Path, folder: Path) -> dict[str, object]:
         first, second = figures.joints(before), figures.joints(after)
         film, stills = _chosen_frames(first, second, before.fps)
         say(f"Rendering {len(film)} frames")
-        np.savez(scratch / "bodies.npz", **_bodies(before, after, film, stills))
+        samples = np.array(DRAFT if draft else SAMPLES)
+        np.savez(scratch / "bodies.npz", samples=samples, **_bodies(before, after, film, stills))
         blender("demo.render", scratch / "bodies.npz", scratch, log=scratch / "render.log", counted=True)
         rows = (scratch / "strip_before.png", scratch / "strip_after.png")
         pictures.strip(*rows, 0.5 + _places(len(stills)), stills / before.fps, folder / "strip.png")
@@ -193,11 +195,12 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=HERE / "out", help="folder for the results; emptied first"
     )
+    parser.add_argument("--draft", action="store_true", help="coarse pictures, rendered sooner")
     options = parser.parse_args()
     started = time.monotonic()
     folder = options.out.resolve()
     try:
-        report = demo(options.extension.resolve(), options.clip.resolve(), folder)
+        report = demo(options.extension.resolve(), options.clip.resolve(), folder, options.draft)
     except EngineError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

@@ -18,7 +18,7 @@ INK = (52, 58, 66)
 LEGEND = 36  # pixels under the strip
 
 
-def _font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
+def font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
     family = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
     return ImageFont.truetype(font_manager.findfont(family), size)
 
@@ -39,10 +39,10 @@ def strip(before: Path, after: Path, places: np.ndarray, times: np.ndarray, targ
     draw = ImageDraw.Draw(picture)
     for top, row, name, colour in ((0, rows[0], "Before", ORANGE), (height, rows[1], "After", BLUE)):
         picture.paste(row, (0, top))
-        draw.text((20, top + 14), name, font=_font(28, "bold"), fill=colour)
+        draw.text((20, top + 14), name, font=font(28, "bold"), fill=colour)
     for place, seconds in zip(places, times, strict=True):
         label = (width * place, 2 * height + LEGEND / 2)
-        draw.text(label, f"{seconds:.1f} s", font=_font(19), fill=INK, anchor="mm")
+        draw.text(label, f"{seconds:.1f} s", font=font(19), fill=INK, anchor="mm")
     picture.save(target, optimize=True)
 
 
@@ -59,9 +59,9 @@ def film(frames: Sequence[Path], times: np.ndarray, target: Path) -> None:
         picture = Image.open(path).convert("RGB")
         draw = ImageDraw.Draw(picture)
         width, height = picture.size
-        draw.text((width * 0.28, 14), "Before", font=_font(19, "bold"), fill=ORANGE, anchor="mt")
-        draw.text((width * 0.72, 14), "After", font=_font(19, "bold"), fill=BLUE, anchor="mt")
-        draw.text((width - 10, height - 8), f"{seconds:.1f} s", font=_font(13), fill=INK, anchor="rb")
+        draw.text((width * 0.28, 14), "Before", font=font(19, "bold"), fill=ORANGE, anchor="mt")
+        draw.text((width * 0.72, 14), "After", font=font(19, "bold"), fill=BLUE, anchor="mt")
+        draw.text((width - 10, height - 8), f"{seconds:.1f} s", font=font(13), fill=INK, anchor="rb")
         pictures.append(picture)
     palette = _shared_palette(pictures)
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from demo.leaving import leave_after
 from demo.scene import AFTER, BEFORE, Colour, Studio
 
 COLOURS: dict[str, Colour] = {"truth": (0.30, 0.32, 0.35), "before": BEFORE, "after": AFTER}
@@ -44,4 +45,4 @@ def main(source: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    leave_after(lambda: main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -18,6 +18,7 @@ import bpy
 import numpy as np
 
 from demo import rig
+from demo.leaving import leave_after
 from engine.motion import bvh
 from engine.motion.motion import Motion
 
@@ -74,4 +75,4 @@ def main(extension: Path, source: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DPOSER_PYTHON", sys.executable)
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    leave_after(lambda: main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
