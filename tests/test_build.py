@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
+import time
 import tomllib
 import zipfile
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import build
+from wheels.pack import STAGED
 
 ROOT = Path(build.__file__).resolve().parent
 
@@ -152,7 +155,7 @@ def test_package_holds_the_extension_and_nothing_else(tmp_path: Path) -> None:
     assert target.name == f"{manifest['id']}-{manifest['version']}.zip"
     with zipfile.ZipFile(target) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names} == set(build.STAGED)
+    assert {name.split("/")[0] for name in names} == set(STAGED)
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".whl"))]
     assert {"engine/serve.py", "engine/motion/rigs/mixamo.json", "dposer_blender/client.py"} <= set(names)
 
@@ -188,3 +191,85 @@ def test_a_lane_without_its_python_is_named_and_left_out(
     monkeypatch.setattr(build, "find_python", lambda version: None)
     assert build.lanes_at_hand(every=False) == [build.MAIN]
     assert "No Python 3.13 here: Blender 5.2.3 is left out" in capfd.readouterr().out
+
+
+def step(name: str, code: str) -> build.Step:
+    return build.Step(name, (sys.executable, "-c", code), {})
+
+
+def test_steps_run_side_by_side(tmp_path: Path) -> None:
+    """Each waits for the other, and prints what it has to say in the order of the steps."""
+    meet = """
+import pathlib, sys, time
+pathlib.Path({own!r}).touch()
+end = time.monotonic() + 30
+while not pathlib.Path({other!r}).exists():
+    assert time.monotonic() < end, "alone"
+    time.sleep(0.01)
+print({own!r})
+"""
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    steps = [step("first", meet.format(own=one, other=two)), step("second", meet.format(own=two, other=one))]
+    steps.append(step("third", "import sys; sys.exit('no good')"))
+    ran = list(build.SideBySide(2, 60.0).run(steps))
+    assert [(done.name, ended.passed, ended.output.strip()) for done, ended in ran] == [
+        ("first", True, one), ("second", True, two), ("third", False, "no good"),
+    ]  # fmt: skip
+
+
+def test_a_step_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By what pytest says of itself, while it runs and not only at its end."""
+    monkeypatch.setattr(build, "TOLD_EVERY", 0.2)
+    code = "import time; print('tests/test_a.py ....   [ 42%]', flush=True); time.sleep(1.5)"
+    assert [ended.passed for _, ended in build.SideBySide(1, 60.0).run([step("some", code)])] == [True]
+    assert "some 42%" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(build.WINDOWS, reason="processes are ended alone there, and tell nothing")
+def test_a_step_that_hangs_tells_where_and_ends_with_its_children(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    code = f"""
+import faulthandler, pathlib, subprocess, sys, time
+faulthandler.enable()
+print("so far", flush=True)
+process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path({str(child)!r}).write_text(str(process.pid))
+def stuck():
+    time.sleep(60)
+stuck()
+"""
+    ((_, ended),) = build.SideBySide(1, 3.0).run([step("Hangs", code)])
+    assert not ended.passed
+    assert "so far" in ended.output and "in stuck" in ended.output
+    assert ended.output.endswith("Hangs: stopped, still running after 3 s; above is where it was.\n")
+    assert gone(int(child.read_text()))
+
+
+@pytest.mark.skipif(build.WINDOWS, reason="needs POSIX process groups")
+def test_steps_end_when_nobody_waits_for_them(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    code = f"""
+import os, pathlib, time
+pathlib.Path({str(tmp_path / "new")!r}).write_text(str(os.getpid()))
+os.replace({str(tmp_path / "new")!r}, {str(started)!r})
+time.sleep(60)
+"""
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(started)!r}).exists(): time.sleep(0.01)"
+    steps = build.SideBySide(2, 60.0).run([step("quick", wait), step("slow", code), step("never", "")])
+    assert next(steps)[1].passed
+    steps.close()
+    assert gone(int(started.read_text()))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within a few seconds, or is but a remnant that nobody has asked about."""
+    stat, end = Path(f"/proc/{pid}/stat"), time.monotonic() + 5.0
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+            if stat.parent.parent.is_dir() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    return False

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 bpy = pytest.importorskip("bpy", reason="Blender (the bpy wheel) is not installed here")
 
 from rigcheck.extension import load, part  # noqa: E402
+from rigcheck.rigify import animate as animate_rigify  # noqa: E402
+from rigcheck.rigify import generate, open_rig  # noqa: E402
 
 # SMPL joint, Mixamo bone, parent, rest position in metres (x left, y up, z forwards).
 BODY: tuple[tuple[str, str, int, tuple[float, float, float]], ...] = (
@@ -45,6 +48,24 @@ MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
 _extension = load()
+
+
+_status: int = 1
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Keep what the run came to: see `pytest_unconfigure`."""
+    global _status
+    _status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Leave at once: Blender 4.5 as a module may wait for ever in its exit handlers, where it destroys a condition
+    variable that its own thread for closing files still waits for."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_status)
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +103,31 @@ def _registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _empty_file(_registered: None) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.fixture(scope="session")
+def rigify_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .blend with Rigify's metarig and generated rig."""
+    return generate(tmp_path_factory.mktemp("rigify"))
+
+
+@pytest.fixture
+def rigify(rigify_file: Path) -> Any:
+    """Rigify's generated rig, without animation: `rigcheck.rigify.animate` gives it some."""
+    return open_rig(rigify_file)
+
+
+@pytest.fixture(params=["smpl", "mixamo", "rigify"])
+def animated(request: pytest.FixtureRequest, rigs: Any) -> Any:
+    """The active armature, with a motion of 24 frames: a rig of each kind in turn."""
+    if request.param == "rigify":
+        ob = request.getfixturevalue("rigify")
+        animate_rigify(ob, "FK")
+    else:
+        ob = getattr(rigs, request.param)()
+        animate(ob, 24)
+    bpy.context.view_layer.objects.active = ob
+    return ob
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_new_rotations_of_every_mode_show_in_blenders_pose(armature: Any, rigs: 
     clip = read(ob)
     wanted = turned(clip)
     written = writing.write(clip, wanted, clip.translations, everywhere(clip), nowhere(clip))
-    assert written.action == "walk_clean" and written.bones == len(clip.names)
+    assert written.action == "walk_clean" and len(written.names) == len(clip.names)
     np.testing.assert_allclose(rigs.poses(ob, clip.frames), forward(clip, wanted), atol=1e-5)
 
 
@@ -451,7 +451,7 @@ def test_a_linked_armature_is_refused_and_an_override_is_not(
     ],
 )
 def test_names_of_clean_actions(armature: Any, name: str, expected: str, writing: Any) -> None:
-    assert writing._clean_name(name) == expected
+    assert writing._named(name, "_clean") == expected
 
 
 def test_a_long_name_keeps_its_ending(armature: Any, rigs: Any, writing: Any) -> None:

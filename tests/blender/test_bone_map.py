@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import time
@@ -23,15 +24,16 @@ REQUIRED = {
 
 @pytest.fixture
 def parts(extension: Callable[[str], Any]) -> SimpleNamespace:
-    names = ("bone_map", "bone_checks", "bone_map_file", "body_joints", "found_bones", "mirror", "presets", "vrm",
+    names = ("bone_map", "bone_checks", "body_joints", "found_bones", "mirror", "presets", "vrm",
              "session", "skeleton")  # fmt: skip
-    return SimpleNamespace(**{name: extension(name) for name in names})
+    loaded = {name: extension(name) for name in names}
+    return SimpleNamespace(bone_map_file=importlib.import_module("dposer_ext.engine.motion.bone_map_file"), **loaded)
 
 
 @pytest.fixture
 def engine(extension: Callable[[str], Any]) -> Iterator[None]:
     """The real engine; skipped where its Python lacks its libraries."""
-    python = extension("session").interpreter(bpy.context)
+    python = extension("session").interpreter(bpy.context).path
     probe = [python, "-c", "import scipy"]
     if subprocess.run(probe, capture_output=True).returncode:
         pytest.skip("the engine's libraries are not in the interpreter; set DPOSER_PYTHON to one that has them")
@@ -422,7 +424,7 @@ def _map(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no JSON"),
+        (b"", "is empty"),
         (b'{"dposer_bone_map": 1, "bones": {', "no JSON"),
         (b"\xff\xfe\x00\x01", "no JSON"),
         (b"[" * 100_000, "no JSON"),

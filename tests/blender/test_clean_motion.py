@@ -15,6 +15,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from rigcheck.misuse import drive  # noqa: E402
+
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
@@ -40,20 +42,11 @@ def start(extension: Callable[[str], Any]) -> Callable[..., Any]:
 
     def start(ob: Any, last: int, method: str = "prior") -> Any:
         settings = {"method": method, "device": "cpu"}
-        result = clean.writing.Settings()
-        return jobs.Job(clean.CleanTask(ob, bpy.context, (1, last), (1, last), settings, result, False))
+        result, frames = clean.writing.Settings(), (1, last)
+        task = clean.CleanTask(ob, bpy.context, frames, frames, settings, result, ("ALL", set()), (0, 0))
+        return jobs.Job(task)
 
     return start
-
-
-def drive(job: Any, until: Callable[[], bool] = lambda: False, seconds: float = 60.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done = job.advance(bpy.context)
-        if done is not None or until():
-            return done
-        time.sleep(0.01)
-    raise AssertionError(f"still {job.text} after {seconds} s")
 
 
 def clean(**settings: Any) -> str:
@@ -147,14 +140,14 @@ def test_selected_bones_only(rigs: Any, extension: Callable[[str], Any]) -> None
     for bone in ob.pose.bones:
         select(bone, bone.name in {"left_elbow", "left_shoulder"})
     before = rigs.keys(ob)
-    clean(selected_only=True)
+    clean(bones="SELECTED")
     after = rigs.keys(ob)
     changed = {path for path, _ in before if not np.array_equal(before[path, _], after[path, _])}
     assert {path.split('"')[1] for path in changed} == {"left_elbow", "left_shoulder"}
     for bone in ob.pose.bones:
         select(bone, False)
     with pytest.raises(RuntimeError, match="No bone is selected"):
-        clean(selected_only=True)
+        clean(bones="SELECTED")
 
 
 def test_ranges(rigs: Any) -> None:
@@ -266,7 +259,12 @@ def test_a_killed_engine_is_reported_and_started_again(
 
 @POSIX
 def test_a_hanging_engine_can_be_left_and_is_replaced(
-    rigs: Any, start: Callable[..., Any], session: Any, errors: Any, monkeypatch: pytest.MonkeyPatch
+    rigs: Any,
+    start: Callable[..., Any],
+    session: Any,
+    errors: Any,
+    extension: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ob = rigs.smpl()
     rigs.animate(ob, 40)
@@ -279,7 +277,7 @@ def test_a_hanging_engine_can_be_left_and_is_replaced(
     with pytest.raises(errors.Cancelled):
         drive(job)
     assert time.monotonic() - begin < 0.5
-    monkeypatch.setattr(session, "_CANCEL_LIMIT", 0.0)
+    monkeypatch.setattr(extension("client"), "_LEAVE_LIMIT", 0.0)
     assert clean() == "FINISHED"
     assert session.running().info["pid"] != pid
 
@@ -344,15 +342,6 @@ def test_an_interpreter_that_is_not_there(rigs: Any, monkeypatch: pytest.MonkeyP
         clean()
     monkeypatch.undo()
     assert clean() == "FINISHED"
-
-
-def test_check_and_restart(session: Any) -> None:
-    assert bpy.ops.dposer.check_engine() == {"FINISHED"}
-    assert session.checked["torch"] and "cpu" in session.checked["devices"]
-    pid = session.running().info["pid"]
-    assert bpy.ops.dposer.restart_engine() == {"FINISHED"}
-    assert bpy.ops.dposer.check_engine() == {"FINISHED"}
-    assert session.running().info["pid"] != pid
 
 
 @pytest.mark.parametrize(("target", "keys"), [("OVERWRITE", "ORIGINAL"), ("NLA", "REDUCED"), ("NEW", "REDUCED")])

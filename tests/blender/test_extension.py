@@ -16,6 +16,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 ROOT = Path(__file__).resolve().parents[2]
+UNITS = {"millimetres", "metres", "seconds", "degrees", "frames", "times", "percent"}
 
 
 def classes() -> Iterator[type]:
@@ -23,34 +24,75 @@ def classes() -> Iterator[type]:
     yield from package._classes()
 
 
-def properties() -> Iterator[tuple[str, Any]]:
+def operators() -> dict[str, Any]:
+    """Registered operator by identifier: its type as Blender has it."""
+    found = [cls for cls in classes() if issubclass(cls, bpy.types.Operator)]
+    return {cls.bl_idname: getattr(bpy.ops.dposer, cls.bl_idname.partition(".")[2]).get_rna_type() for cls in found}
+
+
+def properties() -> dict[str, Any]:
+    """Every property of ours, by class and name; those of Blender's mix-in classes are Blender's matter."""
+    found, types = {}, operators()
     for cls in classes():
-        own = getattr(cls, "bl_rna", None)
-        for name in getattr(cls, "__annotations__", {}):
-            prop = own.properties.get(name) if own is not None else None
-            if prop is None and hasattr(cls, "bl_idname") and "OT" in cls.__name__:
-                operator = getattr(bpy.ops.dposer, cls.bl_idname.partition(".")[2])
-                prop = operator.get_rna_type().properties.get(name)
+        rna = types.get(getattr(cls, "bl_idname", "")) or getattr(cls, "bl_rna", None)
+        for name in vars(cls).get("__annotations__", {}):  # those of Blender begin with bl_
+            prop = rna.properties.get(name) if rna is not None else None
             if prop is not None and not name.startswith("bl_"):
-                yield f"{cls.__name__}.{name}", prop
+                found[f"{cls.__name__}.{name}"] = prop
+    return found
+
+
+def words(text: str) -> int:
+    return len(text.split())
 
 
 def test_every_property_has_a_name_and_a_tooltip() -> None:
-    found = dict(properties())
-    assert {"DPoserSettings.strength", "DPOSER_OT_clean_motion.strength"} <= found.keys()
+    found = properties()
+    known = {"DPoserSettings.strength", "DPOSER_OT_clean_motion.strength", "DPOSER_AP_preferences.python"}
+    assert known <= found.keys()
     for name, prop in found.items():
         assert prop.name, name
-        for text in (prop.description, *(i.description for i in getattr(prop, "enum_items", ()))):
-            assert text and not text.endswith("."), (name, text)
+        assert words(prop.description) >= 3 and not prop.description.endswith("."), (name, prop.description)
+        for item in getattr(prop, "enum_items", ()):
+            assert item.name, (name, item.identifier)
+            assert words(item.description) >= 2 and not item.description.endswith("."), (name, item.description)
 
 
-def test_every_operator_has_a_tooltip() -> None:
-    operators = [cls for cls in classes() if issubclass(cls, bpy.types.Operator)]
-    assert len(operators) == 14
-    for cls in operators:
-        rna = getattr(bpy.ops.dposer, cls.bl_idname.partition(".")[2]).get_rna_type()
-        assert rna.description and not rna.description.endswith("."), cls.bl_idname
-        assert rna.name
+def test_every_number_has_a_range_and_a_unit() -> None:
+    """A slider that is dragged ends where values stop making sense, and nobody has to guess what a number counts."""
+    records = tuple(cls.__name__ for cls in classes() if cls.__module__.endswith(".results"))  # nobody sets them
+    numbers = {
+        name: prop
+        for name, prop in properties().items()
+        if prop.type in {"INT", "FLOAT"} and not name.startswith(records)
+    }
+    assert "DPoserSettings.tolerance" in numbers
+    for name, prop in numbers.items():
+        assert prop.hard_min > -1e9, name
+        assert prop.hard_max < 1e9 or name.endswith(".seed"), name
+        assert prop.soft_max - prop.soft_min <= 10_000 or name.endswith(".seed"), name
+        if prop.type == "FLOAT":
+            counted = prop.subtype != "NONE" or prop.unit != "NONE"
+            said = set(re.findall(r"\w+", prop.description))
+            # A factor has no unit: its description says what 0, 1 or 2 mean.
+            assert counted or said & UNITS or {"0", "1"} & said, (name, prop.description)
+
+
+def test_every_operator_has_a_tooltip_and_a_label_of_its_own() -> None:
+    found = operators()
+    assert {"dposer.clean_motion", "dposer.check_engine", "dposer.copy_diagnostics"} <= found.keys()
+    for name, rna in found.items():
+        assert words(rna.description) >= 4 and not rna.description.endswith("."), (name, rna.description)
+    labels = [rna.name for rna in found.values()]
+    assert all(labels) and len(set(labels)) == len(labels), sorted(labels)
+
+
+def test_every_panel_and_menu_has_a_label() -> None:
+    kinds = (bpy.types.Panel, bpy.types.Menu)
+    found = [cls for cls in classes() if issubclass(cls, kinds)]
+    assert len(found) >= 6
+    for cls in found:
+        assert cls.bl_label and not cls.bl_label.endswith("."), cls.__name__
 
 
 def test_one_run_is_one_undo_step() -> None:
@@ -60,19 +102,25 @@ def test_one_run_is_one_undo_step() -> None:
         assert {"REGISTER", "UNDO"} <= getattr(bpy.ops.dposer, name).bl_options, name
 
 
+def own_handlers() -> list[Any]:
+    """The functions of the extension that Blender calls when something happens."""
+    lists = (getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers))
+    return [f for found in lists if isinstance(found, list) for f in found if "dposer" in getattr(f, "__module__", "")]
+
+
 def test_unregister_leaves_nothing_and_register_brings_it_back() -> None:
     root = importlib.import_module("dposer_ext")
-    handlers = len(bpy.app.handlers.load_pre)
+    assert own_handlers()
     root.unregister()
     try:
         assert not hasattr(bpy.types.Scene, "dposer")
         assert not hasattr(bpy.types.Armature, "dposer_bone_map")
         assert not hasattr(bpy.types, "DPOSER_PT_main")
-        assert len(bpy.app.handlers.load_pre) == handlers - 1
+        assert not own_handlers()
     finally:
         root.register()
     assert bpy.context.scene.dposer.strength == 1.0
-    assert len(bpy.app.handlers.load_pre) == handlers
+    assert own_handlers()
 
 
 def test_unregister_ends_the_engine(extension: Callable[[str], Any]) -> None:
@@ -94,7 +142,7 @@ def test_blender_finds_the_manifest_valid() -> None:
 
 def test_blender_has_every_icon() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dposer_blender").rglob("*.py"))
-    texts = re.findall(r"icon=([^\n]*)", sources)
+    texts = re.findall(r"\bicon=([^\n)]*)", sources)
     wanted = {name for text in texts for name in re.findall(r'"([A-Z_0-9]+)"', text)}
     icons = bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys()
     assert wanted and wanted <= set(icons), wanted - set(icons)

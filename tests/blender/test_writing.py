@@ -91,6 +91,46 @@ def all_handles(ob: Any) -> list[np.ndarray]:
     return [np.array([(*k.handle_left, *k.handle_right) for k in c.keyframe_points]) for c in rig_curves(ob)]
 
 
+def test_taking_back_leaves_an_action_whose_curves_are_in_no_groups(
+    armature: Any, writing: Any, rigs: Any, compat: Any
+) -> None:
+    ob = rigs.smpl()
+    action = rigs.animate(ob)
+    holder = action.layers[0].strips[0].channelbags[0] if compat.HAS_SLOTS else action
+    for group in list(holder.groups):
+        holder.groups.remove(group)
+    for curve in list(compat.curves(ob.animation_data)):
+        if '"left_elbow"' in curve.data_path or curve.data_path.endswith("location"):
+            compat.remove_curve(ob.animation_data, curve)  # written, these come first: Blender sorts by groups
+    before, clip = rigs.keys(ob), read(ob)
+    change = writing.Change(turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+    work = writing.Writing(clip, change, writing.Settings())
+    assert work.advance(bpy.context, 60.0)
+    work.take_back()
+    assert ob.animation_data.action == action
+    after = rigs.keys(ob)
+    assert after.keys() == before.keys()
+    assert all((after[key] == before[key]).all() for key in before)
+
+
+def test_taking_back_follows_bones_renamed_meanwhile(
+    armature: Any, writing: Any, rigs: Any, compat: Any
+) -> None:
+    ob = rigs.smpl()
+    rigs.animate(ob)
+    before, clip = rigs.keys(ob), read(ob)
+    change = writing.Change(turned(clip), clip.translations, everywhere(clip), nowhere(clip))
+    work = writing.Writing(clip, change, writing.Settings())
+    assert work.advance(bpy.context, 60.0)
+    ob.data.bones["head"].name = 'the "skull"'
+    work.take_back()
+    new = 'pose.bones["the \\"skull\\""]'
+    wanted = {(path.replace('pose.bones["head"]', new), index): keys for (path, index), keys in before.items()}
+    after = rigs.keys(ob)
+    assert after.keys() == wanted.keys()
+    assert all((after[key] == wanted[key]).all() for key in wanted)
+
+
 def test_an_nla_layer_above_the_original(armature: Any, writing: Any, rigs: Any, compat: Any) -> None:
     ob = rigs.smpl()
     action = rigs.animate(ob)

@@ -19,7 +19,7 @@ from engine.motion import bvh
 from engine.motion.motion import Motion
 
 FOLDER = Path(make_sample.__file__).parent
-FRAMES = 60
+FRAMES = 36
 
 
 def _shorten(source: Path, target: Path) -> None:
@@ -39,7 +39,7 @@ def test_demo_leaves_a_cleaner_clip_and_its_pictures(tmp_path: Path, extension: 
     _shorten(FOLDER / "sample.bvh", tmp_path / "clip.bvh")
     _shorten(FOLDER / "sample_truth.bvh", tmp_path / "clip_truth.bvh")
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "demo", "--extension", extension, "--out", out, tmp_path / "clip.bvh"]
+    command = [sys.executable, "-m", "demo", "--draft", "--extension", extension, "--out", out, tmp_path / "clip.bvh"]
     answer = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

@@ -19,7 +19,7 @@ from mannequin import Mannequin
 from scipy.spatial.transform import Rotation
 from smplx.utils import Struct
 
-from engine.body import Body, bundled, forward_kinematics, kinematic_levels, load
+from engine.body import Body, bundled, forward_kinematics, kinematic_levels, load, mean_offsets
 from engine.errors import FileError
 from engine.motion.joints import JOINTS, PARENTS
 
@@ -134,6 +134,10 @@ def test_bundled_body_poses_as_its_package_does(betas: np.ndarray | None) -> Non
     np.testing.assert_allclose(rotations.numpy(), transforms[..., :3, :3], atol=1e-6)
     np.testing.assert_allclose(body.joints(poses, transl).numpy(), joints.numpy(), atol=1e-12)
     np.testing.assert_allclose(body.vertices(poses, transl).numpy(), model.vertices(pose), atol=2e-6)
+
+
+def test_the_mean_shape_is_that_of_the_package() -> None:
+    np.testing.assert_array_equal(mean_offsets(), bundled().offsets)
 
 
 def test_bundled_body_stands_in_the_body_convention() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -19,8 +20,9 @@ import pytest
 
 import engine
 from engine import cli
-from engine.commands.arguments import read_bone_map
+from engine.failures import explain
 from engine.motion import amass
+from engine.motion.bone_map_file import read_plain
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 from engine.progress import Progress
@@ -267,7 +269,7 @@ def test_a_bone_map_exported_from_blender_is_the_same_table(tmp_path: Path) -> N
     file = tmp_path / "map.json"
     for content in ('{"left_elbow": "arm"}', '{"dposer_bone_map": 1, "rig": "R", "bones": {"left_elbow": "arm"}}'):
         file.write_text(content)
-        assert read_bone_map(file) == {"left_elbow": "arm"}
+        assert read_plain(file) == {"left_elbow": "arm"}
 
 
 def test_overwriting_must_be_asked_for(clean: Cleaning, clip: Path) -> None:
@@ -286,8 +288,8 @@ def test_a_folder(clean: Cleaning, tmp_path: Path) -> None:
     for _ in range(2):  # The second run does not take the first one's results for clips.
         code, said = clean(source, out, "--method", "gaussian", "--report", tmp_path / "r.json")
         assert code == 2
-        assert "Cleaned 3 of 4 clips (180 frames)" in said and "failed: b.bvh." in said
-        written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+        assert "Cleaned 3 of 4 takes (180 frames)" in said and "Failed: b.bvh: b.bvh " in said
+        written = {str(path.relative_to(out)) for path in out.rglob("[!.]*") if path.suffix in (".bvh", ".BVH")}
         assert written == {"a.bvh", "c.BVH", str(Path("day 2", "d.bvh"))}
     entries = json.loads((tmp_path / "r.json").read_text())["clips"]
     assert [entry.get("kind") for entry in entries] == [None, "FileError", None, None]
@@ -376,6 +378,28 @@ def test_the_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> No
     lines = stream.getvalue().splitlines()
     assert lines[0] == "walk.bvh: 25%  solving  50 frames/s  0:15 left"
     assert len(lines) == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX limits")
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing(clip: Path) -> None:
+    command = f'ulimit -f 1; exec "{sys.executable}" -m engine clean "$0" "$1" --method butterworth'
+    target = clip.with_name("out.bvh")
+    done = subprocess.run(
+        ["sh", "-c", command, str(clip), str(target)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "out.bvh cannot be written: the disk is full.\n")
+    assert [path.name for path in clip.parent.iterdir()] == [clip.name]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_on_a_full_disk_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError), Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        monkeypatch.setattr("engine.progress.LINE_INTERVAL", 0.0)
+        Progress("clip", 10, full).step(1, 2, "working")
+        assert str(explain(OSError(errno.ENOSPC, "No space left on device"), "the log")).startswith("The output cannot")
+        assert cli.main(["clean", "gone.bvh", "out.bvh"]) == 2
+        full.write("x")
 
 
 def test_a_report_is_never_written_over_a_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-import types
 import venv
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,25 +18,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_process import EXTRA_TASKS, ROOT, client, engine_log, errors, runs, until
 
 import engine
 from engine.motion import bvh
 
-ROOT = Path(__file__).resolve().parents[2]
-EXTRA_TASKS = Path(__file__).resolve().parent / "extra_tasks"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and scripts")
-
-
-def _import_client() -> Any:
-    """The client as a module of an installed extension, where ``engine`` lies beside ``dposer_blender``."""
-    extension = types.ModuleType("installed_dposer")
-    extension.__path__ = [str(ROOT)]
-    sys.modules[extension.__name__] = extension
-    return importlib.import_module("installed_dposer.dposer_blender.client")
-
-
-client = _import_client()
-errors = importlib.import_module("installed_dposer.engine.errors")
 
 
 @pytest.fixture
@@ -61,16 +47,15 @@ def running(make: Callable[..., Any]) -> Any:
     return process
 
 
-def until(process: Any, done: Callable[[], Any] = lambda: None, seconds: float = 10.0) -> list[Any]:
-    """Poll as Blender's timer does until a job's last message comes, or ``done``; fails after ``seconds``."""
-    end = time.monotonic() + seconds
-    messages: list[Any] = []
-    while time.monotonic() < end:
-        messages += process.poll()
-        if done() or (messages and messages[-1].last):
-            return messages
+def read_log(process: Any, words: str = "") -> str:
+    """The log, once these words are in it: a thread writes them, a moment after they are said."""
+    end = time.monotonic() + 5.0
+    while True:
+        said = process.log.read_text() if process.log.exists() else ""
+        if said and words in said:
+            return str(said)
+        assert time.monotonic() < end, said
         time.sleep(0.01)
-    raise AssertionError(f"nothing within {seconds} s; {process.last_words()}")
 
 
 def test_start_returns_at_once_and_greets(make: Callable[..., Any]) -> None:
@@ -171,7 +156,7 @@ def test_killed_in_mid_job(running: Any) -> None:
     running.request("nap", {"steps": 1000, "seconds": 0.02})
     time.sleep(0.3)
     os.kill(running.info["pid"], signal.SIGKILL)
-    with pytest.raises(client.EngineStopped, match=r"was killed.*restart it.*engine\.log"):
+    with pytest.raises(client.EngineStopped, match=r"was killed.*restart it"):
         until(running, lambda: False)
     assert not running.alive and not running.busy
     with pytest.raises(client.EngineStopped):
@@ -188,7 +173,7 @@ def test_a_crash_leaves_its_place_in_the_log(running: Any) -> None:
     running.request("crash", {})
     with pytest.raises(errors.EngineError, match="SIGABRT" if os.name == "posix" else "stopped unexpectedly"):
         until(running)
-    log = running.log.read_text()
+    log = read_log(running)
     assert "Fatal Python error: Aborted" in log and "sitecustomize.py" in log
 
 
@@ -221,6 +206,126 @@ def test_a_stopped_engine_blocks_nothing_and_can_be_killed(running: Any) -> None
     assert until(running)[-1].type == "result"
 
 
+@POSIX
+def test_a_stopped_engine_is_told_of_until_it_goes_on(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ASK_AFTER", 0.1)
+    monkeypatch.setattr(client, "_MUTE_AFTER", 1.0)
+    running.request("deaf", {"seconds": 60})
+    until(running, lambda: running.info["ready"], seconds=60)  # before it has PyTorch, that holds it up
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:  # at work without a word, it still says that it is there
+        assert not any(message.last for message in running.poll()) and not running.mute
+        time.sleep(0.02)
+    os.kill(running.info["pid"], signal.SIGSTOP)
+    begin = time.monotonic()
+    until(running, lambda: running.mute)
+    assert 1.0 < time.monotonic() - begin < 4.0
+    os.kill(running.info["pid"], signal.SIGCONT)
+    until(running, lambda: not running.mute)
+
+
+@POSIX
+def test_a_stopped_engine_is_replaced_soon_after_a_job_was_cancelled(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LEAVE_LIMIT", 0.5)
+    stopped = running.info["pid"]
+    os.kill(stopped, signal.SIGSTOP)
+    job = running.request("nap", {"steps": 1, "seconds": 0})
+    running.cancel(job)
+    following = running.request("nap", {"steps": 1, "seconds": 0})  # at once
+    assert [(message.job, message.kind) for message in running.poll()] == [(job, "Cancelled")]
+    last = until(running)[-1]
+    assert (last.job, last.result) == (following, {"slept": 1})
+    assert not runs(stopped) and not running.busy
+
+
+@POSIX
+def test_a_stopped_engine_is_replaced_by_one_that_begins_the_job(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_ASK_AFTER", 0.1), ("_MUTE_AFTER", 0.2), ("_REPLACE_AFTER", 0.5), ("_LOAD_LIMIT", 0.5)):
+        monkeypatch.setattr(client, name, seconds)
+    stopped = running.info["pid"]
+    os.kill(stopped, signal.SIGSTOP)
+    job = running.request("nap", {"steps": 500, "seconds": 0.02}, {"a": np.ones(100_000)})
+    until(running, lambda: running.info and running.info["pid"] != stopped)
+    assert not runs(stopped)
+    while not (messages := running.poll()):
+        time.sleep(0.01)
+    assert messages[0].job == job
+    begun = running.info["pid"]
+    os.kill(begun, signal.SIGSTOP)  # what it has done is not thrown away
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        assert not any(message.last for message in running.poll())
+        time.sleep(0.02)
+    assert running.mute
+    os.kill(begun, signal.SIGCONT)
+    until(running, lambda: not running.mute)
+    running.cancel(job)
+
+
+@POSIX
+@pytest.mark.parametrize("how", ["half a header", "half an array"])
+def test_an_engine_that_ends_within_its_answer_has_stopped(running: Any, how: str) -> None:
+    running.request("half", {"how": how, "ending": "SIGKILL"})
+    with pytest.raises(client.EngineStopped, match="was killed"):
+        until(running)
+    running.restart()
+    running.request("half", {"how": how, "ending": "closed"})
+    with pytest.raises(client.EngineStopped, match=r"stopped unexpectedly \(.*; restart it"):
+        until(running)
+    assert not running.alive
+
+
+@POSIX
+def test_what_is_printed_before_the_engine_speaks_is_passed_over(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f"#!/bin/sh\necho Activating DPSenvironment; printf DPS\nexec {sys.executable} \"$@\"\n")
+    wrapper.chmod(0o755)
+    process = make(str(wrapper))
+    process.start()
+    process.request("nap", {"steps": 1, "seconds": 0})
+    assert until(process)[-1].type == "result" and process.info
+
+
+_SHORT_OF_MEMORY = """
+import numpy as np, resource, sys, time
+sys.path.insert(0, "tests")
+import engine_process
+root, tasks = engine_process.ROOT, engine_process.EXTRA_TASKS
+process = engine_process.client.EngineProcess(sys.executable, root, {log!r}, [tasks])
+process.start()
+engine_process.until(process, lambda: process.info)
+array = {array}
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+process.request("nap", {{"steps": 1, "seconds": 0}}, {{"a": array}})
+try:
+    engine_process.until(process)
+except engine_process.errors.ProtocolError as error:
+    print(error, process.alive)
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+process.start()
+process.request("nap", {{"steps": 1, "seconds": 0}})
+print(engine_process.until(process)[-1].type)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limit of the address space")
+@pytest.mark.parametrize("array", ["np.zeros((120 << 20,), np.uint8)", "np.zeros((120 << 20, 2), np.uint8)[:, 0]"])
+def test_a_blender_without_memory_for_the_answer(array: str, tmp_path: Path) -> None:
+    program = _SHORT_OF_MEMORY.replace("{log!r}", f"engine_process.Path({str(tmp_path / 'engine.log')!r})")
+    program = program.replace("{array}", array).replace("{{", "{").replace("}}", "}")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert re.fullmatch(r"Blender has not enough memory.*\. False\nresult\n", done.stdout), done.stdout + done.stderr
+
+
 def test_a_real_clip_is_cancelled_in_mid_job_and_then_cleaned(running: Any) -> None:
     pytest.importorskip("torch")
     motion = bvh.read(ROOT / "demo" / "sample.bvh").motion
@@ -244,7 +349,7 @@ def test_a_real_clip_is_cancelled_in_mid_job_and_then_cleaned(running: Any) -> N
     *steps, last = until(running, seconds=60)
     assert last.job == job and last.type == "result", last.message
     assert steps and steps[-1].done <= steps[-1].total
-    assert last.arrays["rotations"].shape == short["rotations"].shape
+    assert last.arrays["rotations"].shape == (1, *short["rotations"].shape)
     assert last.arrays["rotations_changed"].any()
     assert last.result["map"]["left_knee"] in skeleton.names
     assert last.result["report"]["method"] == "prior"
@@ -262,7 +367,7 @@ def test_restart_in_mid_job_forgets_the_job(running: Any) -> None:
 def test_stray_prints_do_not_disturb(running: Any) -> None:
     running.request("chatter", {})
     assert until(running)[-1].result == {"stdin": ""}
-    assert "native code prints" in running.log.read_text()
+    read_log(running, "native code prints")
 
 
 def test_a_request_that_is_not_json_is_refused_with_a_sentence(running: Any) -> None:
@@ -326,23 +431,50 @@ def test_an_engine_of_another_version(make: Callable[..., Any], tmp_path: Path) 
         until(process)
 
 
-def test_no_log_can_be_written(tmp_path: Path) -> None:
+def test_an_engine_whose_log_cannot_be_written_works(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    process = client.EngineProcess(sys.executable, ROOT, tmp_path / "file" / "engine.log")
-    with pytest.raises(client.EngineStopped, match="log cannot be written"):
+    places = [tmp_path / "file" / "engine.log", Path("/dev/full")]
+    for place in places[: 2 if places[1].exists() else 1]:
+        process = client.EngineProcess(sys.executable, ROOT, place, [EXTRA_TASKS])
         process.start()
+        process.request("fail", {"how": "unforeseen"})
+        (message,) = until(process)
+        assert "KeyError: 'left_hip'" in message.message
+        process.request("leave", {"words": "Goodbye from the engine."})
+        with pytest.raises(client.EngineStopped, match=r"unexpectedly \(Goodbye from the engine\.\)"):
+            until(process)
 
 
 def test_the_log_is_kept_over_restarts_but_does_not_grow_for_ever(running: Any) -> None:
     running.request("chatter", {})
     until(running)
+    read_log(running, "a child prints")
     running.restart()
     assert "python prints" in running.log.read_text()
     assert running.last_words() == ""
-    running.kill()
-    running.log.write_bytes(b"x" * (client.MAX_LOG + 1))
-    running.start()
-    assert running.log.stat().st_size < 1000
+    running.request("flood", {"lines": 200_000})
+    largest = 0
+    while not any(message.last for message in running.poll()):
+        largest = max(largest, running.log.stat().st_size)
+        time.sleep(0.001)
+    running.request("chatter", {})
+    until(running)
+    log = read_log(running, "a child prints")
+    assert engine_log.MAX_LOG / 2 < largest <= engine_log.MAX_LOG >= len(log)
+    assert "earlier lines were left out" in log and "a warning, number 199999" in log
+
+
+def test_a_log_of_its_own_for_each_blender_and_few_of_those_that_were(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"engine-{number}.log").write_text("")
+        os.utime(tmp_path / f"engine-{number}.log", (number, number))
+    (tmp_path / "other.log").write_text("")
+    own = engine_log.path(tmp_path)
+    own.write_text("")
+    assert engine_log.path(tmp_path) == own and str(os.getpid()) in own.name
+    kept = {f"engine-{number}.log" for number in range(5, 9)}
+    assert {path.name for path in tmp_path.iterdir()} == {own.name, "other.log", *kept}
+    assert engine_log.path(tmp_path / "nowhere").name == own.name
 
 
 def test_the_childs_python_is_not_bent_by_ours(
@@ -385,16 +517,30 @@ print(process.info["pid"], flush=True)
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False
     )
     pid, end = int(done.stdout), time.monotonic() + 2
-    while (tmp_path / "engine.log").exists() and _runs(pid):
+    while (tmp_path / "engine.log").exists() and runs(pid):
         assert time.monotonic() < end, done.stderr
         time.sleep(0.02)
     assert not done.stderr
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")  # A zombie whose new parent has not looked yet has ended, too.
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"id": [1], "type": "result", "result": {}},
+        {"id": True, "type": "result", "result": {}},
+        {"id": "1", "type": "result", "result": {}},
+        {"id": 1, "type": ["result"], "result": {}},
+        {"id": 1, "type": "result", "result": []},
+        {"id": 1, "type": "progress", "done": "1", "total": 2, "stage": ""},
+        {"id": 1, "type": "progress", "done": 1, "total": 2.5, "stage": ""},
+        {"id": 1, "type": "error", "kind": None, "message": ""},
+        {"id": 0, "type": "result", "result": 3},
+        {"id": 0, "type": "result", "result": {"engine": 3}},
+        {"id": None, "type": "error", "message": ["x"]},
+    ],
+)
+def test_an_answer_of_wrong_types_is_refused(make: Callable[..., Any], answer: dict[str, Any]) -> None:
+    process = make()
+    with pytest.raises(errors.EngineError) as caught:
+        process._receive(answer, {})
+    assert isinstance(str(caught.value), str) and not process.alive

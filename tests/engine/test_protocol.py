@@ -101,7 +101,7 @@ def test_truncated_at_every_byte() -> None:
     )
     assert protocol.read_frame(io.BytesIO(b"")) is None
     for length in range(1, len(whole)):
-        with pytest.raises(ProtocolError, match="cut short"):
+        with pytest.raises(protocol.CutShortError, match="cut short"):
             protocol.read_frame(io.BytesIO(whole[:length]))
 
 
@@ -240,3 +240,22 @@ def test_writing_what_the_pipe_does_not_carry() -> None:
             encode({}, {"a": array})
     with pytest.raises(ProtocolError, match="over the engine pipe"):
         encode({"a": "x" * protocol.MAX_HEADER})
+
+
+@pytest.mark.parametrize("noise", [b"", b"Hello.\n", b"DPSDPS", b"DPS\0" * 50])
+def test_what_comes_before_the_first_frame_is_passed_over(noise: bytes) -> None:
+    stream = io.BytesIO(noise + encode({"a": 1}) + encode({"a": 2}))
+    assert protocol.read_frame(stream, begun=protocol.skip_noise(stream, 1000)) == ({"a": 1}, {})
+    assert protocol.read_frame(stream) == ({"a": 2}, {})
+
+
+@pytest.mark.parametrize("noise", [b"", b"x", b"Hello.\n", b"x" * 2000])
+def test_noise_alone_is_no_frame(noise: bytes) -> None:
+    stream = io.BytesIO(noise)
+    begun = protocol.skip_noise(stream, 1000)
+    assert stream.tell() == min(len(noise), 1004)
+    if not noise:
+        assert protocol.read_frame(stream, begun=begun) is None
+        return
+    with pytest.raises(ProtocolError):
+        protocol.read_frame(stream, begun=begun)

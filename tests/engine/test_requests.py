@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from engine import protocol, requests
 from engine.errors import EngineError, MotionError, ProtocolError
 from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.motion import Motion
+from engine.motion.rig_joints import joint_places
+from engine.motion.rigs import find_map
 from engine.motion.skeleton import Skeleton
 from engine.motion.tpose import OFFSETS
+from engine.requests.rig import motion_of
 from engine.tasks.clean import CleanSettings, clean
 
 FRAMES = 50
@@ -61,14 +65,14 @@ def test_the_pipe_and_the_task_agree() -> None:
     skeleton = Skeleton(NAMES, (-1, 0, 1), arrays["rest"], arrays["tails"], 0.01)
     settings = CleanSettings("butterworth", 1.5, (5, 40), (7, 8), ("mid", "tip"), 1, "cpu")
     expected = clean(Motion(skeleton, arrays["rotations"], arrays["translations"], 24.0), settings)
-    np.testing.assert_array_equal(out["rotations"], expected.motion.rotations)
-    np.testing.assert_array_equal(out["translations"], expected.motion.translations)
-    np.testing.assert_array_equal(out["rotations_changed"].astype(bool), expected.rotations_changed)
-    np.testing.assert_array_equal(out["translations_changed"].astype(bool), expected.translations_changed)
+    np.testing.assert_array_equal(out["rotations"][0], expected.motion.rotations)
+    np.testing.assert_array_equal(out["translations"][0], expected.motion.translations)
+    np.testing.assert_array_equal(out["rotations_changed"][0].astype(bool), expected.rotations_changed)
+    np.testing.assert_array_equal(out["translations_changed"][0].astype(bool), expected.translations_changed)
     assert out["rotations_changed"].dtype == np.uint8
     assert result["map"] == {}, "a rig of three bones is no body, and a filter asks for none"
     assert result["report"]["method"] == "butterworth"
-    changed = out["rotations_changed"].astype(bool)
+    changed = out["rotations_changed"][0].astype(bool)
     assert changed[5:7, 1:].any() and not changed[:5].any() and not changed[40:].any()
     assert not changed[:, 0].any() and not changed[7:9].any()
 
@@ -225,7 +229,7 @@ def test_a_chosen_joint_is_cleaned_by_the_bone_that_is_given(key: str) -> None:
     params["settings"] = {"method": "gaussian", "bones": ["left_elbow"]}
     params[key] = given if key == "bone_map" else {HUMAN_BONES[joint]: bone for joint, bone in given.items()}
     _, out = requests.clean(params, arrays, silent)
-    changed = out["rotations_changed"].any(axis=0)
+    changed = out["rotations_changed"][0].any(axis=0)
     assert [name for name, bit in zip(names, changed, strict=True) if bit] == [f"b{JOINTS.index('right_elbow')}"]
 
 
@@ -244,3 +248,27 @@ def test_what_a_map_request_lacks_is_named(name: str) -> None:
     (params if name in params else arrays).pop(name)
     with pytest.raises(ProtocolError, match=name):
         requests.map_bones(params, arrays, silent)
+
+
+def test_targets_lead_bones_of_a_rig() -> None:
+    params, arrays = make_body()
+    rows = {"rotations": arrays["rotations"][:8], "translations": 0.0 * arrays["translations"][:8]}
+    arrays = arrays | rows
+    motion = motion_of(params, arrays)
+    rig_map = find_map(motion.skeleton)
+    before = joint_places(motion, rig_map, ["left_wrist", "head"]) / motion.skeleton.scale
+    places = before + np.array([[-0.05, 0.1, 0.15], [np.nan, 0.0, 0.0]])
+    params |= {"targets": ["left_wrist", "head"], "frames": [0, 8], "settings": {"keep": 1.0, "blend": 0.0}}
+    result, out = over_the_pipe(*requests.targets(*over_the_pipe(params, arrays | {"places": places}), silent))
+    assert result["missed"]["head"] is None and result["missed"]["left_wrist"] < 1e-3
+    assert result["joints"] == 22 and result["bones"]["left_wrist"] == ["left_wrist"]
+    edited = replace(motion, rotations=out["rotations"][0], translations=out["translations"][0])
+    found = joint_places(edited, rig_map, ["left_wrist"])[:, 0] / motion.skeleton.scale
+    assert np.linalg.norm(found - places[:, 0], axis=-1).max() < 1e-3
+    assert not out["rotations_changed"][0][:, [JOINTS.index("left_knee"), JOINTS.index("right_elbow")]].any()
+    params["settings"] = {"haste": 1}
+    with pytest.raises(ProtocolError, match="haste"):
+        requests.targets(params, arrays | {"places": places}, silent)
+    params |= {"settings": {}, "targets": ["tail"]}
+    with pytest.raises(MotionError, match="tail"):
+        requests.targets(params, arrays | {"places": places[:, :1]}, silent)

@@ -18,7 +18,7 @@ import pytest
 
 import engine
 from engine import protocol
-from engine.serve import spare_threads
+from engine.process import spare_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRA_TASKS = Path(__file__).resolve().parent / "extra_tasks"
@@ -165,8 +165,8 @@ def test_stray_prints_go_to_the_log(server: Engine) -> None:
     ("how", "kind", "words", "logged"),
     [
         ("foreseen", "MotionError", "The animation has no frames.", ""),
-        ("memory", "EngineError", "out of memory", "MemoryError"),
-        ("torch memory", "EngineError", "out of memory", "RuntimeError"),
+        ("memory", "OutOfMemory", "out of memory", "MemoryError"),
+        ("torch memory", "OutOfMemory", "out of memory", "RuntimeError"),
         ("module", "EngineError", "lacks the module a_module_that_is_not_there", ""),
         ("exit", "EngineError", "SystemExit: 3", "SystemExit"),
         ("not json", "ProtocolError", "not plain JSON", ""),
@@ -214,6 +214,22 @@ def test_nonsense_ends_the_server_with_a_sentence(server: Engine, sent: bytes | 
     answer = server.last()
     assert (answer["id"], answer["kind"]) == (None, "ProtocolError")
     assert answer["message"].endswith(".")
+    assert server.process.wait(5) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limit of another's address space")
+def test_a_request_beyond_the_memory_ends_the_server_with_a_sentence(server: Engine) -> None:
+    import resource
+
+    server.ask(1, "hello", wait=True)
+    server.last()
+    pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (100 << 20)
+    resource.prlimit(server.process.pid, resource.RLIMIT_AS, (limit, limit))
+    with contextlib.suppress(BrokenPipeError):
+        server.ask(2, "nap", {"a": np.zeros(200 << 20, np.uint8)}, steps=1, seconds=0)
+    answer = server.last()
+    assert answer["id"] is None and "out of memory" in answer["message"]
     assert server.process.wait(5) == 1
 
 

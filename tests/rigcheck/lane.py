@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import bpy
 
+from demo.leaving import leave_after
 from rigcheck.cases import Case, cases
 from rigcheck.engine import Engine
 from rigcheck.measure import measure
@@ -54,14 +53,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    status = 0
-    try:
-        main(sys.argv[1:])
-    except SystemExit as leaving:
-        status = int(leaving.code or 0)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # Blender as a module may never end by itself after Rigify
+    leave_after(lambda: main(sys.argv[1:]))

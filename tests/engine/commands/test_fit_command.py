@@ -14,10 +14,11 @@ from scipy.spatial.transform import Rotation
 from engine.body import bundled, pose_joints
 from engine.cli import main
 from engine.evaluation.cameras import look
-from engine.motion import amass
+from engine.motion import amass, bvh
 from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.keypoints import MARKS
-from engine.motion.motion import BodyMotion
+from engine.motion.motion import BodyMotion, Motion
+from engine.motion.rigs import find_map
 from engine.motion.tpose import OFFSETS
 from engine.priors.weights import load_pose_prior
 
@@ -127,6 +128,67 @@ def test_targets_beyond_reason_are_refused(
     wanted.write_text(json.dumps(content))
     assert main(["fit", str(source), str(tmp_path / "out.npz"), "--targets", str(wanted)]) == 2
     assert word in capsys.readouterr().err
+
+
+def test_targets_lead_a_clip(tmp_path: Path) -> None:
+    source, target, wanted = tmp_path / "in.npz", tmp_path / "out.npz", tmp_path / "targets.npz"
+    amass.create(source, BodyMotion(np.zeros((12, 22, 3)), np.zeros((12, 3)), 30.0, OFFSETS))
+    places = np.full((12, 2, 3), np.nan)
+    places[:, 0] = [0.4, 0.5, 0.2] + 0.01 * np.arange(12)[:, None]
+    np.savez(wanted, joint_names=np.array(["left_wrist", "head"]), places=places)
+    assert main(["fit", str(source), str(target), "--targets", str(wanted)]) == 0
+    motion = amass.read(target).motion
+    joints = bundled().joints(motion.poses, motion.transl).numpy()
+    np.testing.assert_allclose(joints[:, 20], places[:, 0], atol=1e-3)
+    assert not motion.poses[:, [1, 2, 4, 5, 7, 8, 17, 19]].any()
+
+
+@pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ({"places": np.zeros((12, 1, 3))}, "joint_names"),
+        ({"joint_names": np.array(["head"]), "places": np.zeros((12, 3))}, "shape"),
+        ({"joint_names": np.array(["head"]), "places": np.zeros((5, 1, 3))}, "12 frames"),
+        ({"joint_names": np.array(["tail"]), "places": np.zeros((12, 1, 3))}, "tail"),
+    ],
+)
+def test_targets_that_do_not_fit_the_clip_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], members: dict[str, np.ndarray], word: str
+) -> None:
+    source, wanted = tmp_path / "in.npz", tmp_path / "targets.npz"
+    amass.create(source, BodyMotion(np.zeros((12, 22, 3)), np.zeros((12, 3)), 30.0, OFFSETS))
+    np.savez(wanted, **members)
+    assert main(["fit", str(source), str(tmp_path / "out.npz"), "--targets", str(wanted)]) == 2
+    assert word in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_targets_lead_a_rig(tmp_path: Path, shared_data: Path) -> None:
+    source, target, wanted = shared_data / "bvh_test" / "cmu_05_10.bvh", tmp_path / "out.bvh", tmp_path / "t.npz"
+    motion = bvh.read(source).motion
+    bone = find_map(motion.skeleton).bones["left_wrist"]
+    places = np.full((len(motion), 1, 3), np.nan)
+    places[30:60] = world(motion, bone)[30:60, None] + np.array([0.0, 1.0, 0.0])
+    np.savez(wanted, joint_names=np.array(["left_wrist"]), places=places)
+    assert main(["fit", str(source), str(target), "--targets", str(wanted)]) == 0
+    after = bvh.read(target).motion
+    off = np.linalg.norm(world(after, bone)[30:60] - places[30:60, 0], axis=-1)
+    assert after.skeleton.scale * np.quantile(off, 0.9) < 2e-3
+
+
+def world(motion: Motion, bone: str) -> np.ndarray:
+    """(T, 3) where a bone of a BVH file begins: rest rotations are none, translations go with the offsets."""
+    chain, j = [], motion.skeleton.index(bone)
+    while j >= 0:
+        chain.append(j)
+        j = motion.skeleton.parents[j]
+    turn, place = Rotation.identity(len(motion)), np.zeros((len(motion), 3))
+    for j in reversed(chain):
+        parent = motion.skeleton.parents[j]
+        above = motion.skeleton.rest[parent, :3, 3] if parent >= 0 else 0.0
+        place = place + turn.apply(motion.translations[:, j] + motion.skeleton.rest[j, :3, 3] - above)
+        turn = turn * Rotation.from_quat(motion.rotations[:, j], scalar_first=True)
+    return place
 
 
 def test_less_noise_follows_exact_joints_more_closely(tmp_path: Path, poses: np.ndarray) -> None:

@@ -6,10 +6,16 @@ Python imports a module of this name before the program, so the engine itself st
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import subprocess
+import sys
 import time
 
+import numpy as np
+
+from engine import protocol
 from engine.errors import MotionError
 from engine.protocol import Arrays, Header
 from engine.requests import TASKS, Answer
@@ -39,6 +45,28 @@ def chatter(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     return {"stdin": os.read(0, 10).decode()}, {}
 
 
+def flood(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Write so many lines to standard error."""
+    for number in range(params["lines"]):
+        print(f"a warning, number {number}", file=sys.stderr)
+    return {}, {}
+
+
+def half(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Give half an answer, and then end the process or close its pipe."""
+    frame = io.BytesIO()
+    protocol.write_frame(frame, {"id": 1, "type": "result", "result": {}}, {"a": np.zeros(100_000)})
+    count = 10 if params["how"] == "half a header" else 400_000
+    sink = on_step.func.__self__._sink  # type: ignore[attr-defined]
+    sink.write(frame.getvalue()[:count])
+    sink.flush()
+    if params["ending"] == "closed":
+        sink.close()
+        time.sleep(60)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}, {}
+
+
 def fail(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     """Raise an error of the kind asked for."""
     if params["how"] == "foreseen":
@@ -58,6 +86,13 @@ def fail(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     raise KeyError("left_hip")
 
 
+def beside(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """How the process lives beside others: its variables, and how many threads PyTorch computes with."""
+    import torch
+
+    return {"variables": dict(os.environ), "threads": torch.get_num_threads()}, {}
+
+
 def crash(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     """End the whole process as a fault in native code does."""
     os.abort()
@@ -69,4 +104,4 @@ def leave(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     os._exit(7)
 
 
-TASKS |= {"nap": nap, "deaf": deaf, "chatter": chatter, "fail": fail, "crash": crash, "leave": leave}
+TASKS |= {task.__name__: task for task in (nap, deaf, chatter, beside, flood, half, fail, crash, leave)}

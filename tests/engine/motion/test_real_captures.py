@@ -20,7 +20,7 @@ from engine.errors import FileError, MappingError
 from engine.motion import amass, bvh
 from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion, Motion
-from engine.motion.retarget import to_body, to_rig
+from engine.motion.retarget import SAME_TURN, to_body, to_rig
 from engine.motion.rigs import find_map
 from engine.motion.windows import conjugate, multiply, quat_to_rotvec, rotvec_to_quat
 
@@ -160,7 +160,8 @@ def test_an_edit_arrives_on_the_rig(walker: Motion, seed: int) -> None:
     )
     # A collar that follows the arm turns with it, so an edited arm is met in the world, not in the collar's frame.
     arms = np.isin(own, [JOINTS.index(j) for j in JOINTS if "shoulder" in j])
-    assert local.magnitude().reshape(len(walker), -1)[:, ~arms].max() < 1e-5
+    # A turn below SAME_TURN is left out, the bone's own and its parent's.
+    assert local.magnitude().reshape(len(walker), -1)[:, ~arms].max() < 2 * SAME_TURN
     np.testing.assert_allclose(back.transl, after.transl, atol=1e-9)
     mapped = {walker.skeleton.index(bone) for bone in rig_map.bones.values()}
     others = [j for j in range(len(walker.skeleton)) if j not in mapped]

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from engine.errors import WeightsError
+from engine.motion.joints import JOINTS, PARTS
 from engine.priors import pose_gaussian
 from engine.priors.pose_gaussian import PoseGaussian
 
 
 def test_missing_joints_are_regressed_on_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without doubt: least squares on many samples of the same distribution."""
-    monkeypatch.setattr(pose_gaussian, "DOUBT", 0.0)
+    for name, value in (("DOUBT", 0.0), ("LEAST_DOUBT", 0.0), ("FARTHEST", np.inf)):
+        monkeypatch.setattr(pose_gaussian, name, value)
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(63, 63)) / 8.0
     samples = (rng.normal(size=(40_000, 63)) @ mixing.T + 0.3).reshape(-1, 21, 3)
@@ -30,6 +32,18 @@ def test_missing_joints_are_regressed_on_the_known_ones(monkeypatch: pytest.Monk
     np.testing.assert_allclose(found.reshape(5, 63)[:4][:, ~seen], design[:4] @ weights, atol=1e-6)
     np.testing.assert_array_equal(found[:, known[0]], samples[:5][:, known[0]])
     np.testing.assert_array_equal(found[4], samples[4])
+
+
+def test_a_toe_turned_sideways_says_little_of_the_other_leg() -> None:
+    """Training has nearly none, so that a rig's few degrees would be a thousand standard deviations."""
+    gaussian = PoseGaussian.load()
+    poses = np.tile(gaussian.mean.reshape(21, 3), (2, 1, 1))
+    right_foot, left_leg = JOINTS.index("right_foot") - 1, [JOINTS.index(j) - 1 for j in PARTS["left_leg"]]
+    poses[1, right_foot] += np.radians([0.0, 5.0, 3.0])
+    known = np.ones((2, 21), bool)
+    known[:, left_leg] = False
+    found = gaussian.complete(poses, known)
+    assert np.degrees(np.abs(found[1] - found[0])[left_leg]).max() < 10.0
 
 
 def test_without_any_known_joint_the_mean_remains() -> None:

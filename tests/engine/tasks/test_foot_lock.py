@@ -24,9 +24,10 @@ from engine.motion.contacts import resting
 from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion, Motion
 from engine.motion.retarget import to_body, to_rig
+from engine.motion.rig_joints import rig_offsets
 from engine.motion.rigs import find_map
 from engine.motion.windows import conjugate, continuous, multiply, quat_to_rotvec, rotvec_to_quat
-from engine.tasks.foot_lock import FootLock, lock_feet, rig_offsets
+from engine.tasks.foot_lock import FootLock, lock_feet
 from engine.tasks.leg import everywhere, feet_places
 from engine.training.dynamics import clips
 

@@ -37,8 +37,25 @@ def test_scores_of_the_priors_own_samples_are_uniform(prior: PosePrior, samples:
     found = score(samples, QUICK, prior)
     assert found.pose.shape == (64,) and found.joints.shape == (64, 21)
     assert found.pose.mean() == pytest.approx(0.5, abs=0.12)
-    assert found.joints.mean() == pytest.approx(0.5, abs=0.06)
-    assert found.joints.std() == pytest.approx(1.0 / np.sqrt(12.0), abs=0.06)
+    of_collars = np.array(["collar" in joint for joint in JOINTS[1:]])
+    assert (found.joints[:, of_collars] == 1.0).all(), "they tell nothing that the arms do not"
+    assert found.joints[:, ~of_collars].mean() == pytest.approx(0.5, abs=0.06)
+    assert found.joints[:, ~of_collars].std() == pytest.approx(1.0 / np.sqrt(12.0), abs=0.06)
+
+
+def test_collars_of_a_rigs_own_change_no_score(prior: PosePrior, samples: np.ndarray) -> None:
+    """Collars turned by up to half a radian, the upper arms as they were in the world."""
+    moved = samples[:16].copy()
+    rng = np.random.default_rng(0)
+    for side in ("left", "right"):
+        collar, arm = (JOINTS.index(f"{side}_{joint}") - 1 for joint in ("collar", "shoulder"))
+        turn = Rotation.from_rotvec(0.5 * rng.uniform(-1.0, 1.0, (16, 3)))
+        moved[:, collar] = (Rotation.from_rotvec(samples[:16, collar]) * turn).as_rotvec()
+        moved[:, arm] = (turn.inv() * Rotation.from_rotvec(samples[:16, arm])).as_rotvec()
+    found, before = score(moved, QUICK, prior), score(samples[:16], QUICK, prior)
+    assert np.abs(moved - samples[:16]).max() > 0.3
+    np.testing.assert_allclose(found.pose, before.pose, rtol=0.02)
+    np.testing.assert_allclose(found.joints, before.joints, rtol=0.05, atol=1e-4)
 
 
 @pytest.mark.parametrize("joint", ["left_elbow", "right_knee"])
@@ -90,14 +107,14 @@ def test_what_cannot_be_scored_is_one_sentence(poses: np.ndarray, settings: Scor
 
 
 def test_faults_in_captures_are_told_from_captures(prior: PosePrior, shared_data: Path) -> None:
-    """One joint of validation poses turned by 40 degrees: a rank-sum AUC above 0.85 (0.93 was measured)."""
+    """One joint of validation poses turned by 40 degrees: a rank-sum AUC above 0.85 (0.89 was measured)."""
     clean = split_poses(shared_data / "val", 120)
     rng = np.random.default_rng(0)
     faulty = clean.copy()
     axis = rng.normal(size=(len(clean), 3))
     rows, moved = (
         np.arange(len(clean)),
-        [JOINTS.index(j) - 1 for j in ("spine2", "left_shoulder", "right_hip")],
+        [JOINTS.index(j) - 1 for j in ("spine2", "left_elbow", "right_hip")],
     )
     where = rng.choice(moved, len(clean))
     turn = Rotation.from_rotvec(np.deg2rad(40.0) * axis / np.linalg.norm(axis, axis=1, keepdims=True))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from torch.autograd.functional import jacobian
 
-from engine.body import bundled
+from engine.body import bundled, mean_offsets
 from engine.priors.weights import load_pose_prior
 from engine.tasks.fit.camera import Camera
 from engine.tasks.fit.linearisation import Points, place, right_jacobian
-from engine.tasks.fit.state import BETAS, Space, mean_offsets, shape_basis, to_body
+from engine.tasks.fit.state import BETAS, Space, shape_basis, to_body
 
 POINTS = Points.of(
     np.array([15, 20, 7, 0]), np.array([[0.0, 0.05, 0.1], [0.0, 0.0, 0.0], [0.02, 0.0, 0.0], [0.1, 0, 0]])

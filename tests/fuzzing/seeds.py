@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Intact inputs to begin with: real files cut short, and what the project itself writes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuzzing import shaped
+from fuzzing.parsers import AMASS, POINTS, ROOT, SMPL
+
+DATA = ROOT.parent / "shared" / "data"
+FRAMES = 2
+MOST = 40_000  # bytes; a long input tells a fuzzer no more than a short one
+
+
+@cache
+def seeds(parser: str) -> list[bytes]:
+    """The inputs of a parser."""
+    return [data for data in _SEEDS[parser]() if len(data) <= MOST]
+
+
+def _bvh() -> Iterator[bytes]:
+    captures = sorted((DATA / "bvh_test").glob("*.bvh")) if DATA.is_dir() else []
+    for path in (ROOT / "demo" / "sample.bvh", *captures[:2]):
+        yield _shortened(path.read_bytes())
+    yield (
+        b"HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n"
+        b"JOINT b\n{\nOFFSET 0 1 0\nCHANNELS 3 Zrotation Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\n}\n"
+        b"MOTION\nFrames: 2\nFrame Time: 0.033\n" + b"1 2 3 4 5 6 7 8 9\n" * 2
+    )
+
+
+def _shortened(content: bytes) -> bytes:
+    head, _, rest = content.partition(b"MOTION")
+    lines = rest.split(b"\n")
+    start = next(n for n, line in enumerate(lines) if b"Frame Time" in line) + 1
+    kept = b"\n".join(lines[start - 1 : start + FRAMES])
+    return head + b"MOTION\nFrames: %d\n" % FRAMES + kept
+
+
+def _archives(names: tuple[str, ...], arrays: dict[str, np.ndarray]) -> Iterator[bytes]:
+    members = {name: shaped.npy(array) for name, array in arrays.items()}
+    whole = shaped.parts(members, names)
+    yield whole
+    yield shaped.RAW + shaped.archive(whole, names)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    yield shaped.RAW + stream.getvalue()
+
+
+def _amass() -> Iterator[bytes]:
+    common = {"trans": np.zeros((FRAMES, 3)), "mocap_framerate": np.array(120.0), "gender": np.array("male")}
+    rng = np.random.default_rng(0)
+    yield from _archives(AMASS, {"poses": rng.normal(0, 0.3, (FRAMES, 156)), "betas": np.zeros(16)} | common)
+    parts = {"root_orient": np.zeros((FRAMES, 3), "f4"), "pose_body": np.zeros((FRAMES, 63), "f4")}
+    yield from _archives(AMASS, parts | common)
+
+
+def _smpl() -> Iterator[bytes]:
+    from engine.motion.joints import PARENTS
+
+    vertices, joints = 3, 24
+    rng = np.random.default_rng(0)
+    yield from _archives(
+        SMPL,
+        {
+            "v_template": rng.normal(size=(vertices, 3)).astype("f4"),
+            "f": np.array([[0, 1, 2]], "u4"),
+            "shapedirs": np.zeros((vertices, 3, 2), "f4"),
+            "posedirs": np.zeros((vertices, 3, 9 * (joints - 1)), "f4"),
+            "J_regressor": np.full((joints, vertices), 1 / vertices, "f4"),
+            "weights": np.full((vertices, joints), 1 / joints, "f4"),
+            "kintree_table": np.array([[-1, *PARENTS[1:], 20, 21], range(joints)], "i4"),
+        },
+    )
+
+
+def _points() -> Iterator[bytes]:
+    names = np.array(["left_wrist", "head"])
+    yield from _archives(POINTS, {"points": np.zeros((FRAMES, 2, 3)), "joint_names": names, "places": np.zeros((2, 3))})
+    yield from _archives(POINTS, {"joints": np.zeros((FRAMES, 22, 3))})
+
+
+def _clip_targets() -> Iterator[bytes]:
+    arrays = {"joint_names": np.array(["left_wrist"]), "places": np.zeros((FRAMES, 1, 3))}
+    yield from _archives(POINTS, arrays)
+    yield from _archives(POINTS, arrays | {"turns": np.tile([1.0, 0, 0, 0], (FRAMES, 1, 1))})
+
+
+def _json(*contents: Any) -> Callable[[], Iterator[bytes]]:
+    return lambda: (json.dumps(content).encode() for content in contents)
+
+
+_NAMED = {"left_wrist": [10.5, 20.0, 0.9], "nose": [1, 2]}
+_COCO = {"image_id": 3, "score": 0.5, "keypoints": [float(n % 7) for n in range(51)]}
+_OPENPOSE = {"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": [0.5] * 75}]}
+_MAP = {"left_hip": "LThigh", "head": "Head", "neck": ""}
+
+
+def _weights(name: str) -> Iterator[bytes]:
+    """The bundled file's header with the tensors' ends cut off, and one as small as can be."""
+    content = (ROOT / "engine" / "weights" / name).read_bytes()
+    (size,) = struct.unpack_from("<Q", content)
+    yield shaped.from_safetensors(content[: 8 + size + 64])
+
+
+def _prior() -> Iterator[bytes]:
+    import tempfile
+
+    from engine.diffusion.networks import ScoreMLP
+    from engine.priors.pose_prior import PosePrior
+    from engine.priors.weights import save_pose_prior
+
+    yield from _weights("dposer.safetensors")
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "small.safetensors")
+        network = ScoreMLP(hidden=4, embed=4, blocks=1, groups=2, dropout=0.0)
+        save_pose_prior(path, PosePrior(network, torch.zeros(63), torch.ones(63)), {"note": "small"})
+        yield shaped.from_safetensors(path.read_bytes())
+
+
+def _arrays() -> Iterator[bytes]:
+    yield from _weights("gaussian.safetensors")
+    yield shaped.from_safetensors((ROOT / "engine" / "weights" / "gaussian.safetensors").read_bytes())
+
+
+def _framed(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    from engine import protocol
+
+    stream = io.BytesIO()
+    protocol.write_frame(stream, header, arrays)
+    return stream.getvalue()
+
+
+def _frames() -> Iterator[bytes]:
+    arrays = {"a": np.arange(4.0), "b": np.ones((2, 3), "int32"), "c": np.zeros((0, 3), "uint8")}
+    one = _framed({"op": "clean", "id": 3, "params": {"x": [1, 2.5, None, "y"]}}, arrays)
+    yield shaped.RAW + one + one
+    yield shaped.from_frame(one)
+
+
+def rig(frames: int = FRAMES) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Parameters and arrays of a rig with the body's own joints, as requests carry them."""
+    from engine.motion.joints import JOINTS, PARENTS
+    from engine.motion.tpose import OFFSETS
+
+    heads = np.array(OFFSETS, float)
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        heads[j] += heads[parent]
+    rest = np.tile(np.eye(4), (22, 1, 1))
+    rest[:, :3, 3] = heads
+    params = {"fps": 30.0, "names": list(JOINTS), "scale": 1.0, "bone_map": None, "human_bones": None}
+    return params, {
+        "parents": np.array(PARENTS, "int32"),
+        "rest": rest,
+        "tails": np.full((22, 3), np.nan),
+        "rotations": np.tile([1.0, 0, 0, 0], (frames, 22, 1)),
+        "translations": np.zeros((frames, 22, 3)),
+    }
+
+
+def asked() -> Iterator[tuple[str, dict[str, Any], dict[str, np.ndarray]]]:
+    """One intact request of each kind: its name, parameters and arrays."""
+    params, arrays = rig(8)
+    one = arrays | {name: arrays[name][:1] for name in ("rotations", "translations")}
+    yield "map", params | {"bone_map": {"neck": ""}}, arrays
+    yield "check", {"device": "cpu"}, {}
+    yield "clean", params | {"settings": {"method": "gaussian", "frames": [1, 6], "bones": ["head"]}}, arrays
+    yield "clean", params | {"settings": {"seed": 3, "feet": "never"}}, arrays
+    missing = {"missing": ["left_arm"], "frames": [2, 5], "settings": {"hypotheses": 2, "seed": 1}}
+    yield "complete", params | missing, arrays
+    yield "generate", params | {"count": 2, "kept": ["legs"], "settings": {"temperature": 1.0}}, one
+    yield "idle", params | {"seconds": 4.0, "variants": 2, "settings": {"amount": 1.0}}, one
+    yield "inbetween", params | {"keys": [0, 7], "variants": 2, "settings": {"variation": 1.0}}, arrays
+    yield "score", params | {"frames": [0, 8], "settings": {"method": "denoising"}}, arrays
+    targets = params | {"targets": ["left_wrist"], "frames": [0, 8], "locked": ["head"], "settings": {"keep": 1.0}}
+    yield "targets", targets, arrays | {"places": np.zeros((8, 1, 3))}
+
+
+def _server() -> Iterator[bytes]:
+    yield shaped.request({"op": "hello", "id": 0, "params": {"wait": False}}, {})
+    yield shaped.request({"op": "cancel", "id": 1, "params": {"job": 3}}, {})
+    for op, params, arrays in asked():
+        yield shaped.request({"op": op, "id": 2, "params": params}, arrays)
+
+
+def _client() -> Iterator[bytes]:
+    _, arrays = rig(1)
+    yield shaped.from_frame(_framed({"id": 1, "type": "progress", "done": 1, "total": 2, "stage": "Cleaning"}, {}))
+    answer = {"id": 2, "type": "result", "result": {"scale": 1.0, "bones": {}, "joints": 22}}
+    yield shaped.from_frame(_framed(answer, {"rotations": arrays["rotations"][None]}))
+    yield shaped.from_frame(_framed({"id": 3, "type": "error", "kind": "MotionError", "message": "No."}, {}))
+    yield shaped.from_frame(_framed({"id": None, "type": "error", "kind": "ProtocolError", "message": "No."}, {}))
+    hello = {"engine": "0.1.0", "protocol": 1, "devices": ["cpu"], "weights": [], "pid": 1}
+    yield shaped.from_frame(_framed({"id": 0, "type": "result", "result": hello}, {}))
+
+
+_SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "bvh": _bvh,
+    "amass": _amass,
+    "smpl": _smpl,
+    "points": _points,
+    "clip_targets": _clip_targets,
+    "pose_targets": _json(
+        {"left_wrist": [0.1, 1.2, 0.3]}, {"head": {"position": [0, 1, 0], "rotation": [0.1, 0.0, 0.0]}}
+    ),
+    "camera": _json({"focal": 1000.0, "centre": [320, 240]}),
+    "keypoints": _json(
+        _NAMED, [_NAMED, {}], {"frames": [_OPENPOSE]}, _OPENPOSE, [_COCO, _COCO], {"annotations": [_COCO]}
+    ),
+    "bone_map": _json(_MAP, {"dposer_bone_map": 1, "rig": "Mixamo", "bones": _MAP}),
+    "extension_bone_map": _json({"dposer_bone_map": 1, "rig": "Mixamo", "bones": _MAP}),
+    "prior": _prior,
+    "arrays": _arrays,
+    "frame": _frames,
+    "server": _server,
+    "client": _client,
+}
+
+
+def words(parser: str) -> list[bytes]:
+    """What a format's grammar is made of: the words, names and keys in its intact inputs."""
+    found = {word for data in seeds(parser) for word in re.findall(rb"[A-Za-z_][A-Za-z_0-9]{2,30}", data[:20_000])}
+    return sorted(found)[:400]
