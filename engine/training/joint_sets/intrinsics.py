@@ -60,6 +60,6 @@ def fitted(points: np.ndarray, pixels: np.ndarray, size: tuple[int, int]) -> Int
 
 
 def _on_plane(points: np.ndarray) -> np.ndarray:
-    """(..., 2) float64 where rays from the camera to points (..., 3) meet the plane at depth 1; the second downwards."""
+    """(..., 2) float64 where rays to points (..., 3) meet the plane at depth 1, to the right and downwards."""
     points = np.asarray(points, dtype=np.float64)
     return points[..., :2] * (-1.0, 1.0) / points[..., 2:]

@@ -16,6 +16,7 @@ from engine.training.joint_sets.intrinsics import Intrinsics
 FARTHEST = 1000.0
 """Metres from the camera; what is farther is damaged, or in other units."""
 
+_PER_FRAME = ("joints", "pixels", "confidence", "valid", "activity")
 _TO_Y_UP = np.array([1.0, -1.0, -1.0])
 
 
@@ -73,6 +74,7 @@ class JointSet:
     pixels: np.ndarray
     confidence: np.ndarray
     valid: np.ndarray
+    activity: np.ndarray
 
 
 def recording(
@@ -123,24 +125,22 @@ def recording(
     if (parts[2] < 0).any():
         raise FileError(f"{of} holds a negative confidence; download it again.")
     parts[1][parts[2] == 0] = 0.0
-    return Recording(
-        subject, action, take, camera, scene, fps, *parts, valid.astype(bool), activity.astype(np.int64), size, intrinsics
-    )
+    marks = valid.astype(bool), activity.astype(np.int64)
+    return Recording(subject, action, take, camera, scene, fps, *parts, *marks, size, intrinsics)
 
 
 def joined(recordings: Iterable[Recording], every: int = 1) -> JointSet:
-    """Recordings in a row, of each of which every so manieth frame from its first.
+    """Recordings in a row; of each, the first frame and every so manieth after it are kept.
 
     Raises:
         ValueError: there are none.
     """
     kept = [thinned(one, every) for one in recordings]
     starts = np.concatenate([[0], np.cumsum([len(one) for one in kept])])
-    names = ("joints", "pixels", "confidence", "valid")
-    arrays = {name: np.concatenate([getattr(one, name) for one in kept]) for name in names}
+    arrays = {name: np.concatenate([getattr(one, name) for one in kept]) for name in _PER_FRAME}
     parts = zip(kept, starts[:-1], starts[1:], strict=True)
     # The recordings share the arrays' memory, so that nothing is kept twice.
-    rows = [replace(one, **{key: arrays[key][a:b] for key in names}) for one, a, b in parts]
+    rows = [replace(one, **{key: arrays[key][a:b] for key in _PER_FRAME}) for one, a, b in parts]
     return JointSet(tuple(rows), starts, **arrays)
 
 
@@ -148,5 +148,5 @@ def thinned(one: Recording, every: int) -> Recording:
     """A recording's first frame and every so manieth after it, copied, so that the whole can be forgotten."""
     if every == 1:
         return one
-    arrays = {name: getattr(one, name)[::every].copy() for name in ("joints", "pixels", "confidence", "valid", "activity")}
+    arrays = {name: getattr(one, name)[::every].copy() for name in _PER_FRAME}
     return replace(one, fps=None if one.fps is None else one.fps / every, **arrays)
