@@ -126,7 +126,9 @@ def recording(
         raise FileError(f"{of} holds a negative confidence; download it again.")
     parts[1][parts[2] == 0] = 0.0
     marks = valid.astype(bool), activity.astype(np.int64)
-    return Recording(subject, action, take, camera, scene, fps, *parts, *marks, size, intrinsics)
+    return Recording(
+        subject, action, take, camera, scene, fps, parts[0], parts[1], parts[2], *marks, size, intrinsics
+    )
 
 
 def joined(recordings: Iterable[Recording], every: int = 1) -> JointSet:
