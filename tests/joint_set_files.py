@@ -99,3 +99,38 @@ def takes(subjects: Mapping[str, tuple[str, ...]], frames: int = 6) -> dict[str,
         }
         for subject in subjects
     }
+
+
+# MPI-INF-3DHP's 28 joints (its mpii_get_joint_set): where the 17 of Human3.6M are, by name; counted from 0.
+PLACES_OF_28 = {
+    "pelvis": 4, "right_hip": 23, "right_knee": 24, "right_ankle": 25, "left_hip": 18, "left_knee": 19,
+    "left_ankle": 20, "spine": 3, "thorax": 5, "nose": 6, "head_top": 7, "left_shoulder": 9, "left_elbow": 10, "left_wrist": 11,
+    "right_shoulder": 14, "right_elbow": 15, "right_wrist": 16,
+}  # fmt: skip
+
+# Of the 28, the 17 of its test set and of the files for lifters, in that order.
+RELEVANT_OF_28 = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6]
+
+
+def person(seed: int, frames: int) -> np.ndarray:
+    """(frames, 28, 3) mm before a camera, Y down and Z forward."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform([-500, -900, 3000], [500, 900, 4000], (frames, 28, 3))
+
+
+def seen_by(points: np.ndarray, focal: tuple[float, float], centre: tuple[float, float]) -> np.ndarray:
+    """Pixels by a lens without distortion."""
+    return points[..., :2] / points[..., 2:] * focal + centre
+
+
+def calibration(path: Path, lenses: Mapping[int, tuple[float, float, float, float]]) -> Path:
+    """camera.calibration with lenses (focal lengths, principal point) by number."""
+    lines = ["Skeletool Camera Calibration File V1.0"]
+    for number, (fx, fy, u, v) in lenses.items():
+        matrix = [fx, 0, u, 0, 0, fy, v, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+        place = [1, 0, 0, 12.5, 0, 1, 0, -3, 0, 0, 1, 4000, 0, 0, 0, 1]
+        lines += [f"name          {number}", "  sensor      10 10", "  size        2048 2048", "  animated    0"]
+        lines += [f"  {key}   {' '.join(map(str, row))} " for key, row in (("intrinsic", matrix), ("extrinsic", place))]
+        lines += ["  radial      0"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
