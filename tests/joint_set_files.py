@@ -104,8 +104,8 @@ def takes(subjects: Mapping[str, tuple[str, ...]], frames: int = 6) -> dict[str,
 # MPI-INF-3DHP's 28 joints (its mpii_get_joint_set): where the 17 of Human3.6M are, by name; counted from 0.
 PLACES_OF_28 = {
     "pelvis": 4, "right_hip": 23, "right_knee": 24, "right_ankle": 25, "left_hip": 18, "left_knee": 19,
-    "left_ankle": 20, "spine": 3, "thorax": 5, "nose": 6, "head_top": 7, "left_shoulder": 9, "left_elbow": 10, "left_wrist": 11,
-    "right_shoulder": 14, "right_elbow": 15, "right_wrist": 16,
+    "left_ankle": 20, "spine": 3, "thorax": 5, "nose": 6, "head_top": 7, "left_shoulder": 9, "left_elbow": 10,
+    "left_wrist": 11, "right_shoulder": 14, "right_elbow": 15, "right_wrist": 16,
 }  # fmt: skip
 
 # Of the 28, the 17 of its test set and of the files for lifters, in that order.
