@@ -23,7 +23,7 @@ from engine.motion import npz
 from engine.wording import fit
 
 MAX_STEPS = 1_000_000
-"""Instructions of a file; each takes some two hundred bytes of memory at most. Human3.6M in 2D has some 30,000."""
+"""Instructions of a file; each takes some two hundred bytes of memory at most. Human3.6M in 2D has some 22,000."""
 
 _ADVICE = "download it again, from the authors"
 _DTYPE = re.compile(r"[fiu][1248]|b1|O[48]?")
