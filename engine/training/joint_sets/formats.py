@@ -23,7 +23,7 @@ def read(path: Path, part: Part, keypoints: str = "") -> Iterator[Recording]:
     """The recordings of a data set's training or test part.
 
     Args:
-        path: ``data_3d_h36m.npz``, with the file of cameras and those of keypoints beside it; ``data_train_3dhp.npz`` or
+        path: ``data_3d_h36m.npz``, with the files of cameras and keypoints beside it; ``data_train_3dhp.npz`` or
             ``data_test_3dhp.npz``, with the other beside it; or a folder of subjects: Human3.6M's with ``annot.h5``,
             MPI-INF-3DHP's with ``annot.mat`` or ``annot_data.mat``.
         part: which subjects.

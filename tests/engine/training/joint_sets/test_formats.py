@@ -27,7 +27,7 @@ from engine.training.joint_sets import formats, human36m
 
 
 def test_archives_of_human36m(tmp_path: Path) -> None:
-    room = takes({subject: ("Walking",) for subject in human36m.TRAINING + human36m.TEST}, 2)
+    room = takes(dict.fromkeys(human36m.TRAINING + human36m.TEST, ("Walking",)), 2)
     path = boxed(tmp_path / "data_3d_h36m.npz", positions_3d=room)
     with pytest.raises(FileError, match=r"no file of cameras beside data_3d_h36m\.npz"):
         formats.read(path, "test")
@@ -68,7 +68,7 @@ def test_folders_of_mpi_inf_3dhp(tmp_path: Path) -> None:
         for take in ("Seq1", "Seq2"):
             place = tmp_path / f"S{number}" / take
             place.mkdir(parents=True)
-            calibration(place / "camera.calibration", {n: (1500, 1500, 1024, 1024) for n in range(14)})
+            calibration(place / "camera.calibration", dict.fromkeys(range(14), (1500, 1500, 1024, 1024)))
             content = {"annot2": cells[:, :1], "annot3": cells[:, 1:], "cameras": np.arange(14)[None]}
             savemat(place / "annot.mat", content)
     assert len(list(formats.read(tmp_path, "training"))) == 8 * 2 * 8
