@@ -71,7 +71,7 @@ def read(path: str | Path) -> AmassClip:
     if betas.size > MOST_BETAS or not np.isfinite(betas).all():
         raise FileError(f"{path.name} has shape coefficients (betas) that are none; correct them in the file.")
     path_y_up = trans.astype(np.float64) @ _TO_Y_UP.as_matrix().T
-    motion = BodyMotion(_to_y_up(poses), path_y_up, float(fps.item()), OFFSETS.copy())
+    motion = BodyMotion(to_y_up(poses), path_y_up, float(fps.item()), OFFSETS.copy())
     return AmassClip(motion, members, _gender(members), betas.astype(np.float64).reshape(-1))
 
 
@@ -166,7 +166,7 @@ def _body(name: str, members: Mapping[str, bytes]) -> np.ndarray:
     return flat.reshape(-1, len(JOINTS), 3)
 
 
-def _to_y_up(poses: np.ndarray) -> np.ndarray:
+def to_y_up(poses: np.ndarray) -> np.ndarray:
     """The poses with the root turned to Y up, every angle at most pi."""
     poses = Rotation.from_rotvec(poses.reshape(-1, 3)).as_rotvec().reshape(poses.shape)
     poses[:, 0] = (_TO_Y_UP * Rotation.from_rotvec(poses[:, 0])).as_rotvec()

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from engine.errors import FileError
+from engine.motion.amass import to_y_up
 from engine.motion.joints import MIRROR
 
 SHARE_ALIKE = "CC BY-SA"
@@ -21,7 +22,7 @@ class PoseSet:
     """Single poses with the performer of each.
 
     Attributes:
-        poses: (N, 21, 3) float32 axis-angle in radians, |angle| <= pi, root left out.
+        poses: (N, 21, 3) float32 axis-angle in radians, |angle| <= pi, root left out; (N, 22, 3) with it.
         subjects: (N,) int64, whose pose it is.
     """
 
@@ -54,7 +55,7 @@ def mirror(poses: np.ndarray) -> np.ndarray:
     return poses[..., order, :] * np.asarray([1.0, -1.0, -1.0], poses.dtype)
 
 
-def load_folder(folder: Path, share_alike: bool = False) -> PoseSet:
+def load_folder(folder: Path, share_alike: bool = False, root: bool = False) -> PoseSet:
     """Every pose in a folder of clip files.
 
     Two layouts are read: this project's (``index.json`` beside npz files with ``poses`` (N, 22, 3), Y up), and
@@ -63,15 +64,18 @@ def load_folder(folder: Path, share_alike: bool = False) -> PoseSet:
     Args:
         folder: where the files are.
         share_alike: take clips under share-alike licences too.
+        root: with the root's orientation, Y up.
 
     Raises:
         FileError: nothing readable in the folder.
     """
     index = folder / "index.json"
-    return _indexed(folder, json.loads(index.read_text()), share_alike) if index.exists() else _amass(folder)
+    if index.exists():
+        return _indexed(folder, json.loads(index.read_text()), share_alike, 0 if root else 1)
+    return _amass(folder, root)
 
 
-def _indexed(folder: Path, index: list[dict], share_alike: bool) -> PoseSet:
+def _indexed(folder: Path, index: list[dict], share_alike: bool, first: int) -> PoseSet:
     poses, subjects = [], []
     files: dict[str, np.ndarray] = {}
     for entry in index:
@@ -81,7 +85,7 @@ def _indexed(folder: Path, index: list[dict], share_alike: bool) -> PoseSet:
         if name not in files:
             with np.load(folder / name, allow_pickle=False) as data:
                 files[name] = data["poses"]
-        segment = files[name][entry["start"] : entry["start"] + entry["length"], 1:22]
+        segment = files[name][entry["start"] : entry["start"] + entry["length"], first:22]
         poses.append(segment)
         subjects.append(np.full(len(segment), int(entry["subject"]), np.int64))
     if not poses:
@@ -91,7 +95,7 @@ def _indexed(folder: Path, index: list[dict], share_alike: bool) -> PoseSet:
     return PoseSet(wrap(np.concatenate(poses)), np.concatenate(subjects))
 
 
-def _amass(folder: Path) -> PoseSet:
+def _amass(folder: Path, root: bool) -> PoseSet:
     poses, subjects = [], []
     numbers: dict[Path, int] = {}
     for path in sorted(folder.rglob("*.npz")):
@@ -100,9 +104,9 @@ def _amass(folder: Path) -> PoseSet:
                 continue
             # As the paper's preparation: the middle 80 % of a sequence, so calibration poses stay out.
             frames = data["poses"]
-            middle = frames[len(frames) // 10 : len(frames) - len(frames) // 10, 3:66]
+            middle = frames[len(frames) // 10 : len(frames) - len(frames) // 10, :66].reshape(-1, 22, 3)
         number = numbers.setdefault(path.parent, len(numbers))
-        poses.append(middle.reshape(-1, 21, 3))
+        poses.append(to_y_up(middle) if root else middle[:, 1:])
         subjects.append(np.full(len(middle), number, np.int64))
     if not poses:
         raise FileError(
@@ -111,7 +115,7 @@ def _amass(folder: Path) -> PoseSet:
     return PoseSet(wrap(np.concatenate(poses)), np.concatenate(subjects))
 
 
-def load(folders: list[Path], share_alike: bool = False) -> PoseSet:
-    """The poses of several folders together; raises FileError as `load_folder` does."""
-    sets = [load_folder(folder, share_alike) for folder in folders]
+def load(folders: list[Path], share_alike: bool = False, root: bool = False) -> PoseSet:
+    """The poses of several folders together; raises FileError as `load_folder` does, which has the arguments."""
+    sets = [load_folder(folder, share_alike, root) for folder in folders]
     return PoseSet(np.concatenate([s.poses for s in sets]), np.concatenate([s.subjects for s in sets]))

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.motion.h36m import NOSE
 from engine.motion.joints import JOINTS
 from engine.motion.keypoints import MARKS
 from engine.tasks.fit.linearisation import Points
-
-NOSE = (0.0, 0.05, 0.11)
-"""The nose from the head joint, which sits at the base of the skull, in metres: up and forward, of an adult's size."""
 
 TORSO: tuple[int, ...] = tuple(
     MARKS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
