@@ -82,12 +82,12 @@ def read(
                 camera = known[subject, name]
                 seen = camera.sees(room)
                 if detected is None:
-                    image, confidence = camera.intrinsics.project(seen * (1.0, -1.0, -1.0)), None
+                    image, confidence = camera.lens.project(seen * (1.0, -1.0, -1.0)), None
                 else:
                     image, confidence = detected.keypoints(subject, take, number, len(seen))
                 yield recording(
                     (pixels or joints).name, seen, image, subject=subject, action=action_of(take), take=take,
-                    camera=name, size=SIZES[name], intrinsics=camera.intrinsics, fps=FPS, confidence=confidence,
+                    camera=name, size=SIZES[name], lens=camera.lens, fps=FPS, confidence=confidence,
                 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from engine.errors import FileError
 from engine.motion import files
-from engine.training.joint_sets.intrinsics import Intrinsics
+from engine.training.joint_sets.lens import Lens
 
 SIZES: dict[str, tuple[int, int]] = {
     "54138969": (1000, 1002),
@@ -45,12 +45,12 @@ class Camera:
     Attributes:
         rotation: (3, 3) from the room's axes to the camera's.
         shift: (3,) metres: a point p of the room is at rotation @ p + shift.
-        intrinsics: its lens.
+        lens: its lens.
     """
 
     rotation: np.ndarray
     shift: np.ndarray
-    intrinsics: Intrinsics
+    lens: Lens
 
     def sees(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) of the room in the camera's axes."""
@@ -94,35 +94,35 @@ def _of_numbers(numbers: np.ndarray) -> dict[tuple[str, str], Camera]:
     places, lenses = np.split(numbers, [6 * _SUBJECTS * len(SIZES)])
     cameras = {}
     by_camera = zip(SIZES.items(), places.reshape(-1, _SUBJECTS, 6), lenses.reshape(-1, 9), strict=True)
-    for (name, size), rows, lens in by_camera:
-        focal, centre, radial, tangential = (tuple(part.tolist()) for part in np.split(lens, [2, 4, 7]))
-        intrinsics = Intrinsics(focal, centre, size, radial, tangential)
+    for (name, size), rows, values in by_camera:
+        focal, centre, radial, tangential = (tuple(part.tolist()) for part in np.split(values, [2, 4, 7]))
+        lens = Lens(focal, centre, size, radial, tangential)
         for number, row in enumerate(rows, 1):
             rotation = Rotation.from_euler("XYZ", row[:3]).as_matrix()
-            cameras[f"S{number}", name] = Camera(rotation, -rotation @ row[3:] / MILLIMETRES, intrinsics)
+            cameras[f"S{number}", name] = Camera(rotation, -rotation @ row[3:] / MILLIMETRES, lens)
     return cameras
 
 
 def _of_json(content: Any) -> dict[tuple[str, str], Camera]:
     lenses = {}
     for name, size in SIZES.items():
-        lens = content["intrinsics"][name]
-        matrix = np.array(lens["calibration_matrix"], dtype=np.float64)
-        k1, k2, p1, p2, k3 = (float(number) for number in lens["distortion"])
+        told = content["intrinsics"][name]
+        matrix = np.array(told["calibration_matrix"], dtype=np.float64)
+        k1, k2, p1, p2, k3 = (float(number) for number in told["distortion"])
         (across, _, u), (_, down, v), _ = matrix.tolist()
-        lenses[name] = Intrinsics((across, down), (u, v), size, (k1, k2, k3), (p1, p2))
+        lenses[name] = Lens((across, down), (u, v), size, (k1, k2, k3), (p1, p2))
     cameras = {}
     for subject, places in content["extrinsics"].items():
-        for name, intrinsics in lenses.items():
+        for name, lens in lenses.items():
             rotation = np.array(places[name]["R"], dtype=np.float64).reshape(3, 3)
             shift = np.array(places[name]["t"], dtype=np.float64).reshape(3) / MILLIMETRES
-            cameras[subject, name] = Camera(rotation, shift, intrinsics)
+            cameras[subject, name] = Camera(rotation, shift, lens)
     return cameras
 
 
 def _is_one(camera: Camera) -> bool:
     """Whether the numbers are finite, the rotation is one, and the rest is of a size that a room has."""
-    lens = camera.intrinsics
+    lens = camera.lens
     numbers = np.array([*lens.focal, *lens.centre, *lens.radial, *lens.tangential, *camera.shift])
     turned = camera.rotation @ camera.rotation.T
     return bool(

@@ -15,7 +15,7 @@ from engine.errors import FileError
 from engine.training.joint_sets import hdf5
 from engine.training.joint_sets.human36m import FPS, KEPT, TEST, TRAINING, action_of
 from engine.training.joint_sets.human36m_cameras import MILLIMETRES, SIZES
-from engine.training.joint_sets.intrinsics import Intrinsics
+from engine.training.joint_sets.lens import Lens
 from engine.training.joint_sets.recording import Recording, recording
 
 FILE = "annot.h5"
@@ -64,7 +64,7 @@ def _views(path: Path, subject: str) -> Iterator[Recording]:
         in_3d, in_2d = points[rows][:, KEPT] / MILLIMETRES, pixels[rows][:, KEPT]
         yield recording(
             path.name, in_3d, in_2d, subject=subject, action=action_of(take), take=take, camera=name, size=size,
-            intrinsics=Intrinsics((across, down), (u, v), size), fps=_rate(frames[rows]),
+            lens=Lens((across, down), (u, v), size), fps=_rate(frames[rows]),
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.errors import FileError
 from engine.training.joint_sets import hdf5, mat5, mpi_inf_3dhp_cameras
-from engine.training.joint_sets.intrinsics import Intrinsics, fitted
+from engine.training.joint_sets.lens import Lens, fitted
 from engine.training.joint_sets.mpi_inf_3dhp_joints import (
     ALL,
     MILLIMETRES,
@@ -81,7 +81,7 @@ def _training_take(folder: Path, subject: str, take: str, cameras: Collection[in
         )
         yield recording(
             path.name, in_joints(in_3d[:count], ALL) / MILLIMETRES, in_joints(in_2d[:count], ALL), subject=subject,
-            take=take, camera=str(camera), size=lenses[camera].size, intrinsics=lenses[camera], scene="GS", fps=fps,
+            take=take, camera=str(camera), size=lenses[camera].size, lens=lenses[camera], scene="GS", fps=fps,
         )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def read_test(folder: Path, subjects: Collection[str] = TEST, universal: bool = 
         valid = valid != 0
         yield recording(
             path.name, given, pixels, subject=subject, take=subject, camera="0", scene=SCENES.get(subject, ""),
-            size=size_of(subject), intrinsics=_lens(path, subject, points[valid], pixels[valid]), valid=valid,
+            size=size_of(subject), lens=_lens(path, subject, points[valid], pixels[valid]), valid=valid,
             activity=_numbers(path, activity),
         )  # fmt: skip
 
@@ -131,7 +131,7 @@ def _relevant(path: Path, found: np.ndarray, sides: int) -> np.ndarray:
     return joints / MILLIMETRES if sides == 3 else joints
 
 
-def _lens(path: Path, subject: str, points: np.ndarray, pixels: np.ndarray) -> Intrinsics:
+def _lens(path: Path, subject: str, points: np.ndarray, pixels: np.ndarray) -> Lens:
     try:
         return fitted(points.reshape(-1, 3) * (1.0, -1.0, -1.0), pixels.reshape(-1, 2), size_of(subject))
     except (ValueError, np.linalg.LinAlgError) as error:

@@ -12,21 +12,21 @@ from pathlib import Path
 
 from engine.errors import FileError
 from engine.motion import files
-from engine.training.joint_sets.intrinsics import Intrinsics
+from engine.training.joint_sets.lens import Lens
 
 MAX_BYTES = 1_000_000
 
 _ADVICE = "download it again"
 
 
-def read(path: Path) -> dict[int, Intrinsics]:
+def read(path: Path) -> dict[int, Lens]:
     """The lenses by number of camera; joints of this data set are told in each camera's own axes.
 
     Raises:
         FileError: the file is missing, no such text, or has a lens that is none.
     """
     content = files.read_bytes(path, MAX_BYTES, _ADVICE).decode("utf-8", "replace")
-    lenses: dict[int, Intrinsics] = {}
+    lenses: dict[int, Lens] = {}
     told: dict[str, list[str]] = {}
     for line in [*content.splitlines(), "name"]:
         key, *values = line.split() or [""]
@@ -41,7 +41,7 @@ def read(path: Path) -> dict[int, Intrinsics]:
     return lenses
 
 
-def _lens(path: Path, told: dict[str, list[str]]) -> tuple[int, Intrinsics]:
+def _lens(path: Path, told: dict[str, list[str]]) -> tuple[int, Lens]:
     try:
         (name,), (width, height) = told["name"], told["size"]
         matrix = [float(value) for value in told["intrinsic"]]
@@ -54,4 +54,4 @@ def _lens(path: Path, told: dict[str, list[str]]) -> tuple[int, Intrinsics]:
         raise FileError(f"{path.name} has a lens of camera {number} that is none; {_ADVICE}.")
     if radial:
         raise FileError(f"{path.name} has a lens of camera {number} with distortion, which is not known; {_ADVICE}.")
-    return number, Intrinsics((matrix[0], matrix[5]), (matrix[2], matrix[6]), size)
+    return number, Lens((matrix[0], matrix[5]), (matrix[2], matrix[6]), size)

@@ -48,7 +48,7 @@ def read_training(path: Path) -> Iterator[Recording]:
             points, pixels = _arrays(path, str(name), view)
             yield recording(
                 path.name, points, pixels, subject=take[1], take=take[2], camera=fit(str(camera)), size=TRAINING_SIZE,
-                intrinsics=None, scene="GS", fps=fps,
+                lens=None, scene="GS", fps=fps,
             )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def read_test(path: Path) -> Iterator[Recording]:
             raise FileError(f"{path.name} does not tell which frames of {subject} count; {_ADVICE}.")
         yield recording(
             path.name, points, pixels, subject=subject, take=subject, camera="0", scene=SCENES[subject],
-            size=size_of(subject), intrinsics=None, valid=valid.ravel() != 0,
+            size=size_of(subject), lens=None, valid=valid.ravel() != 0,
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from engine.errors import FileError
 from engine.motion.h36m import JOINTS
 from engine.motion.keypoints import FARTHEST_PIXEL
-from engine.training.joint_sets.intrinsics import Intrinsics
+from engine.training.joint_sets.lens import Lens
 
 FARTHEST = 1000.0
 """Metres from the camera; what is farther is damaged, or in other units."""
@@ -37,7 +37,7 @@ class Recording:
         valid: (T,) bool: frames that count in an evaluation; the others may be used as context.
         activity: (T,) int64 MPI-INF-3DHP's number of what is done, from 1; 0 where it is not told.
         size: width and height of the image, pixels.
-        intrinsics: of the camera; None where the file's 3D joints do not project to its pixels by any.
+        lens: of the camera; None where the file's 3D joints do not project to its pixels by any.
     """
 
     subject: str
@@ -52,7 +52,7 @@ class Recording:
     valid: np.ndarray
     activity: np.ndarray
     size: tuple[int, int]
-    intrinsics: Intrinsics | None
+    lens: Lens | None
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -86,7 +86,7 @@ def recording(
     take: str,
     camera: str,
     size: tuple[int, int],
-    intrinsics: Intrinsics | None,
+    lens: Lens | None,
     action: str = "",
     scene: str = "",
     fps: float | None = None,
@@ -127,7 +127,7 @@ def recording(
     parts[1][parts[2] == 0] = 0.0
     marks = valid.astype(bool), activity.astype(np.int64)
     return Recording(
-        subject, action, take, camera, scene, fps, parts[0], parts[1], parts[2], *marks, size, intrinsics
+        subject, action, take, camera, scene, fps, parts[0], parts[1], parts[2], *marks, size, lens
     )
 
 

@@ -79,8 +79,8 @@ def test_the_test_set(tmp_path: Path, universal: bool) -> None:
     np.testing.assert_allclose(one.pixels, seen_by(points, LENS, CENTRE), atol=1e-2)
     assert one.scene == "outdoor" and one.size == (1920, 1080) and one.fps is None
     assert one.valid.tolist() == [True, False, True, True, True] and one.activity.tolist() == [1, 1, 4, 7, 7]
-    assert one.intrinsics is not None
-    np.testing.assert_allclose([*one.intrinsics.focal, *one.intrinsics.centre], [*LENS, *CENTRE], rtol=1e-6)
+    assert one.lens is not None
+    np.testing.assert_allclose([*one.lens.focal, *one.lens.centre], [*LENS, *CENTRE], rtol=1e-6)
 
 
 @needs_h5py
@@ -141,8 +141,8 @@ def test_human36m_as_it_is_prepared(tmp_path: Path, true_size: bool) -> None:
         rows = slice(3 * number, 3 * number + 3)
         np.testing.assert_allclose(one.joints, points[rows][:, columns] / 1000 * [1, -1, -1], atol=1e-5)
         np.testing.assert_allclose(one.pixels, pixels[rows][:, columns], atol=1e-2)
-        assert one.intrinsics is not None
-        np.testing.assert_allclose(one.intrinsics.project(one.joints), one.pixels, atol=1e-2)
+        assert one.lens is not None
+        np.testing.assert_allclose(one.lens.project(one.joints), one.pixels, atol=1e-2)
 
 
 @needs_h5py

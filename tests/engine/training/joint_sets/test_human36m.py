@@ -89,8 +89,8 @@ def test_takes_by_camera_in_the_projects_axes(
         np.testing.assert_allclose(one.pixels, in_image(seen, number), atol=1e-2)
         assert one.joints.dtype == one.pixels.dtype == np.float32
         assert (one.confidence == 1).all() and one.valid.all() and one.fps == 50.0
-        assert one.size == one.intrinsics.size == ((1000, 1002) if number in (0, 3) else (1000, 1000))
-        np.testing.assert_allclose(one.intrinsics.project(one.joints), one.pixels, atol=1e-2)
+        assert one.size == one.lens.size == ((1000, 1002) if number in (0, 3) else (1000, 1000))
+        np.testing.assert_allclose(one.lens.project(one.joints), one.pixels, atol=1e-2)
         assert one.joints[..., 2].max() < -2.0  # in front
 
 

@@ -24,7 +24,7 @@ def test_both_files_have_the_same_cameras(tmp_path: Path) -> None:
         other = by_json[key]
         np.testing.assert_allclose(one.rotation, other.rotation, atol=1e-12)
         np.testing.assert_allclose(one.shift, other.shift, atol=1e-12)
-        assert one.intrinsics == other.intrinsics
+        assert one.lens == other.lens
 
 
 def test_a_camera_sees_itself_at_the_origin_and_the_room_before_it(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_camera_sees_itself_at_the_origin_and_the_room_before_it(tmp_path: Pat
 def test_a_lens_is_that_of_the_files_numbers(tmp_path: Path) -> None:
     """On the axis, at the principal point; without distortion, by the focal length; and the formula, written out."""
     places, lenses = camera_numbers(2)
-    lens = cameras.read(xml_of_cameras(tmp_path / "metadata.xml", places, lenses))["S1", "54138969"].intrinsics
+    lens = cameras.read(xml_of_cameras(tmp_path / "metadata.xml", places, lenses))["S1", "54138969"].lens
     fx, fy, u, v, k1, k2, k3, p1, p2 = lenses[0]
     np.testing.assert_allclose(lens.project(np.array([0.0, 0.0, -3.0])), [u, v])
     x, y = 0.3, -0.2

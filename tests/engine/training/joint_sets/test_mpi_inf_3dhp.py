@@ -72,8 +72,8 @@ def test_takes_by_camera_in_the_projects_axes(folder: Path) -> None:
         np.testing.assert_allclose(one.joints, points(camera)[:, COLUMNS] / 1000 * [1, -1, -1], atol=1e-5)
         np.testing.assert_allclose(one.pixels, pixels(camera)[:, COLUMNS], atol=1e-2)
         assert one.subject == "S2" and one.scene == "GS" and one.size == (2048, 2048) and one.fps == 25.0
-        assert one.intrinsics is not None
-        np.testing.assert_allclose(one.intrinsics.project(one.joints), one.pixels, atol=1e-2)
+        assert one.lens is not None
+        np.testing.assert_allclose(one.lens.project(one.joints), one.pixels, atol=1e-2)
 
 
 def test_cameras_in_another_order_are_found_by_number(folder: Path) -> None:
@@ -158,7 +158,7 @@ def test_the_archive_of_the_training_set(tmp_path: Path) -> None:
         camera = int(one.camera)
         np.testing.assert_allclose(one.joints, 0.9e-3 * points(camera)[:, COLUMNS] * [1, -1, -1], atol=1e-5)
         np.testing.assert_allclose(one.pixels, pixels(camera)[:, COLUMNS], atol=1e-2)
-        assert one.intrinsics is None and one.size == (2048, 2048)
+        assert one.lens is None and one.size == (2048, 2048)
 
 
 def test_the_archive_of_the_test_set(tmp_path: Path) -> None:
