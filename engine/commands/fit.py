@@ -16,8 +16,8 @@ from engine.commands.arguments import joint_names, seed
 from engine.errors import FileError
 from engine.motion import amass, intrinsics, keypoints, npz
 from engine.motion.files import read_json
-from engine.motion.joints import JOINTS
 from engine.motion.intrinsics import FARTHEST_PIXEL, Intrinsics
+from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 from engine.progress import Progress
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "input", metavar="IN", type=Path,
-        help="2D keypoints (a .json, .csv, .tsv or .txt, or a folder of .json), a .npz with joints (T, 22, 3) in metres or "
+        help="2D keypoints (a .json, a .csv, or a folder of .json), a .npz with joints (T, 22, 3) in metres or "
         "points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3) in the joints' axes; or, with "
         "--targets, an AMASS .npz whose first frame is the current pose, or the clip that shall follow them",
     )  # fmt: skip
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
     parser.add_argument(
         "--camera", metavar="FOCAL,CX,CY",
-        help="pixels, or a .json with fx, fy, cx, cy or a camera matrix; needed for 2D keypoints whose file has no camera",
+        help="pixels, or a .json with fx, fy, cx, cy or a camera matrix; needed for 2D keypoints without a camera",
     )  # fmt: skip
     parser.add_argument(
         "--person", metavar="ID", help="whose 2D keypoints, where several people are seen (default: the most certain)"

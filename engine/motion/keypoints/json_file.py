@@ -51,8 +51,11 @@ def read(path: Path, layout: str | None = None) -> Sightings:
         _about(found, content)
         layout = layout or _layout(path.name, content)
     order = LAYOUTS[layout] if layout else None
+    frames = []
     for stamp, people in _frames(path.name, content):
-        found.frame(stamp)
+        found.frame(stamp)  # all are counted before any becomes numbers
+        frames.append((stamp, people))
+    for stamp, people in frames:
         for entry in people:
             found.landmarks = found.landmarks or _is_landmarks(entry)
             rows = person_rows(path.name, entry, order, _META)

@@ -103,10 +103,8 @@ def _flat_rows(name: str, flat: Any, key: str, layout: Layout | None) -> np.ndar
     return rows_of(name, target, values[source])
 
 
-def _named_rows(name: str, entry: dict[str, Any], twice: bool = False) -> np.ndarray:
-    """From points by name."""
-    if not entry:
-        return rows_of(name, np.zeros(0, np.intp), np.zeros((0, 3)))
+def _named_rows(name: str, entry: dict[str, Any], twice: bool = False) -> np.ndarray | None:
+    """From points by name; None if there are none that are read."""
     names = {key: point(key) for key in entry}
     unknown = next((key for key, known in names.items() if known is None), None)
     if unknown is not None:
@@ -115,7 +113,7 @@ def _named_rows(name: str, entry: dict[str, Any], twice: bool = False) -> np.nda
         raise FileError(f"{name} names a keypoint of a person twice; remove one of the two.")
     used = {known: value for key, value in entry.items() if (known := names[key]) in POINTS}
     if not used:
-        return rows_of(name, np.zeros(0, np.intp), np.zeros((0, 3)))
+        return None
     target = np.array([POINTS.index(str(known)) for known in used])
     values = np.stack([_point(name, str(known), value, flat=True) for known, value in used.items()])
     return rows_of(name, target, values)

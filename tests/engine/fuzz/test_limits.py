@@ -24,6 +24,7 @@ from engine import physical_memory
 from engine.commands import fit, fit_clip
 from engine.errors import EngineError, FileError, MotionError, WeightsError
 from engine.motion import amass, bone_map_file, bvh, files, keypoints, npz
+from engine.motion.keypoints import sightings
 from engine.motion.skeleton import MAX_NAME
 from engine.priors.released import load_released
 from fuzzing import shaped
@@ -338,7 +339,7 @@ def test_lists_in_such_numbers_are_no_keypoints(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_folder_of_keypoints_is_counted_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keypoints, "MAX_FRAMES", 3)
+    monkeypatch.setattr(sightings, "MAX_FRAMES", 3)
     for number in range(4):
         (tmp_path / f"{number}.json").write_text('{"neck": [1, 2]}')
     with pytest.raises(FileError, match=r"3\.json comes to more than 3 frames"):
