@@ -78,7 +78,7 @@ def read(path: Path, layout: str | None = None) -> Sightings:
     """
     content = read_bytes(path, MAX_BYTES, "cut it into shorter clips")
     found = Sightings(path.name)
-    head = first[0] if (first := _HEAD.search(content)) else b""
+    head = first[0] if (first := _HEAD.search(content.removeprefix(b"\xef\xbb\xbf"))) else b""
     mark = max(",;\t|", key=lambda mark: head.count(mark.encode()))
     rows = _rows(path.name, content, mark)
     header = [plain(cell) for cell in next(rows, [])[: MAX_COLUMNS + 1]]

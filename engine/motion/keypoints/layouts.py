@@ -104,6 +104,8 @@ def point(text: str) -> str | None:
             if name.endswith(end):
                 name = f"{side}_{name.removesuffix(end)}"
     name = _ALIASES.get(name, name)
+    if name not in _KNOWN and name[:1] in ("l", "r"):  # Rknee
+        name = f"{'left' if name[0] == 'l' else 'right'}_{name[1:]}"
     return name if name in _KNOWN else None
 
 
