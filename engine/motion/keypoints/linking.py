@@ -18,6 +18,8 @@ SMALLEST = 8.0
 """Pixels, the least size of a person: of a few points alone it says little."""
 MAX_OPEN = 200
 """People who may come back; those not seen for longest are given up first."""
+FAR = 2.0
+"""Sizes at which a single point is as far as it can be: one that jumps must not outweigh all others."""
 FEWEST = 3
 """Points that two sightings must share to be compared point by point; else their middles are."""
 
@@ -95,15 +97,17 @@ def _costs(
         gap[:, None] * np.stack([one.velocity for one in people])
     )[:, None]
     was = np.stack([one.seen for one in people])
-    both = was[:, None] & seen[None]
-    shared = both.sum(axis=-1)
     size = np.maximum(_sizes(last, was)[:, None], _sizes(pixels, seen)[None])
-    away = np.linalg.norm(last[:, None] - pixels[None], axis=-1)
-    # One point that jumps must not outweigh all others.
-    away = np.minimum(away, 2.0 * size[..., None])
-    pointwise = np.where(both, away, 0.0).sum(axis=-1) / np.maximum(shared, 1)
-    middles = np.linalg.norm(_middles(last, was)[:, None] - _middles(pixels, seen)[None], axis=-1)
-    return np.where(shared >= FEWEST, pointwise, middles) / size, REACH + REACH_PER_FRAME * (gap - 1.0)
+    reach = REACH + REACH_PER_FRAME * (gap - 1.0)
+    costs = np.linalg.norm(_middles(last, was)[:, None] - _middles(pixels, seen)[None], axis=-1) / size
+    # Point by point only where it may matter: those far apart stay as far as their middles are.
+    rows, columns = np.nonzero(costs <= reach[:, None] + FAR)
+    both = was[rows] & seen[columns]
+    shared = both.sum(axis=-1)
+    away = np.linalg.norm(last[rows] - pixels[columns], axis=-1) / size[rows, columns, None]
+    away = np.where(both, np.minimum(away, FAR), 0.0).sum(axis=-1) / np.maximum(shared, 1)
+    costs[rows, columns] = np.where(shared >= FEWEST, away, costs[rows, columns])
+    return costs, reach
 
 
 def _moved(before: _Open, pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
