@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _fit_2d(args: argparse.Namespace) -> int:
     given = None if args.camera is None else _camera(args.camera)
-    people = keypoints.read_people(args.input, None if args.size is None else _size(args.size), args.layout)
+    people = keypoints.read(args.input, None if args.size is None else _size(args.size), args.layout)
     view = given or people.camera
     if view is None:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")

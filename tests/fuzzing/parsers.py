@@ -117,7 +117,7 @@ def _camera(path: Path) -> object:
 def _keypoints(path: Path) -> object:
     from engine.motion import keypoints
 
-    people = keypoints.read_people(path)
+    people = keypoints.read(path)
     if people.tracks:
         keypoints.to_h36m(people.choose())
     return people
