@@ -115,6 +115,8 @@ def _fit_2d(args: argparse.Namespace) -> int:
     if view is None:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
     view = view.resized(people.size)
+    if view.distorted:
+        print("The camera's distortion is not modelled; take it out of the keypoints if it is large.", file=sys.stderr)
     found = people.choose(args.person)
     pixels = view.squared(found.pixels[:, : len(keypoints.MARKS)])
     confidence = found.confidence[:, : len(keypoints.MARKS)]
