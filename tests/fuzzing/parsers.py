@@ -119,7 +119,16 @@ def _camera(path: Path) -> object:
 def _keypoints(path: Path) -> object:
     from engine.motion import keypoints
 
-    return keypoints.read(path)
+    people = keypoints.read(path)
+    if people.tracks:
+        keypoints.to_h36m(people.choose())
+    return people
+
+
+def _keypoints_table(data: bytes, path: Path) -> object:
+    path = path.with_suffix(".csv")
+    path.write_bytes(data)
+    return _keypoints(path)
 
 
 def _joint_archive(path: Path) -> object:
@@ -272,6 +281,7 @@ PARSERS = {
         Parser("mat5", "MATLAB files", _file(_mat5)),
         Parser("room_cameras", "Human3.6M's cameras, JSON", _file(_room_cameras)),
         Parser("calibration", "MPI-INF-3DHP's cameras", _file(_calibration)),
+        Parser("keypoints_table", "2D keypoints, CSV", _keypoints_table),
         Parser("bone_map", "bone maps in the engine, JSON", _file(_bone_map)),
         Parser("extension_bone_map", "bone maps in Blender, JSON", _file(_extension_bone_map)),
         Parser("prior", "weights of networks, safetensors", _file(_pose_prior, shaped.safetensors)),
