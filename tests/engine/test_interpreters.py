@@ -84,7 +84,7 @@ def refusal(python: object, folder: Path) -> str:
     try:
         with pytest.raises(client.EngineNotStarted) as caught:
             process.start()
-            until(process, lambda: process.info, seconds=30)
+            until(process, lambda: process.info)
         assert not process.alive
     finally:
         process.kill()

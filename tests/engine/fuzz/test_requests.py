@@ -21,7 +21,7 @@ from engine.requests.rig import check_answer, motion_of
 from engine.serve import MAX_MESSAGE, Server
 from fuzzing import parsers, seeds
 
-SECONDS = 5.0
+SECONDS = 5.0  # of the processor
 NUMBERS = [10**9, 10**30, -1, 1.5, "3", None, [], {}, True]
 
 
@@ -42,12 +42,12 @@ def asked(op: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def refused(op: str, params: dict[str, Any], arrays: dict[str, np.ndarray], says: str = "") -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(EngineError, match=says) as caught:
         TASKS[op](params, arrays, lambda done, total, stage: None)
     sentence = str(caught.value)
     assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < MAX_MESSAGE
-    assert time.perf_counter() - begin < SECONDS
+    assert time.process_time() - begin < SECONDS
 
 
 @pytest.mark.parametrize("op", [op for op in TASKS if op not in ("map", "check", "clean")])
