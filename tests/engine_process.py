@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from installed_extension import ROOT, installed
+
 EXTRA_TASKS = ROOT / "tests" / "engine" / "extra_tasks"
 LIMIT = 120.0
 """Seconds after which what has to come is given up: many times what a slow and busy machine needs."""
@@ -20,19 +18,9 @@ AT_ONCE = 5.0
 """Seconds that what waits for nobody may take on such a machine; what it must not wait for takes longer."""
 
 
-def installed(module: str) -> Any:
-    """A module of an installed extension, where ``engine`` lies beside ``dposer_blender``."""
-    name = "installed_dposer"
-    if name not in sys.modules:
-        extension = types.ModuleType(name)
-        extension.__path__ = [str(ROOT)]
-        sys.modules[name] = extension
-    return importlib.import_module(f"{name}.{module}")
-
-
-client = installed("dposer_blender.client")
-engine_log = installed("dposer_blender.engine_log")
-errors = installed("engine.errors")
+client: Any = installed("dposer_blender.client")
+engine_log: Any = installed("dposer_blender.engine_log")
+errors: Any = installed("engine.errors")
 
 
 def until(process: Any, done: Callable[[], Any] = lambda: None) -> list[Any]:
