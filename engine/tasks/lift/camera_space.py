@@ -20,7 +20,7 @@ from engine.priors.detector_width import own_width
 from engine.priors.image_frame import camera_frame
 from engine.priors.joint_prior import Seen
 from engine.tasks.fit.camera import Camera
-from engine.tasks.lift.smooth_path import smooth_path
+from engine.tasks.lift.smoothing_spline import smoothing_spline
 
 USUAL_CONFIDENCE = 0.8
 """Of a joint that a detector finds as well as its kind is found: doubt is inverse to confidence, so that a confidence
@@ -123,7 +123,7 @@ def _turns(rays: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
     if not known.any():
         raise MotionError("No frame shows hips, shoulders or the spine; choose another person or run the detector again.")
     deviation = np.repeat(np.where(known, RAY_DEVIATION, np.inf)[:, None], 3, axis=1)
-    way = smooth_path(middle, deviation, RAY_ROUGHNESS, fps)
+    way = smoothing_spline(middle, deviation, RAY_ROUGHNESS, fps)
     way /= np.linalg.norm(way, axis=1, keepdims=True)
     ahead = np.array([0.0, 0.0, -1.0])
     axis = np.cross(way, ahead)

@@ -13,7 +13,7 @@ from engine.motion.h36m import PARENTS
 from engine.tasks.lift.camera_space import Sight
 from engine.tasks.lift.lifters import Lifter
 from engine.tasks.lift.proportions import BONES, RIGID, lengths, symmetric
-from engine.tasks.lift.smooth_path import smooth_path
+from engine.tasks.lift.smoothing_spline import smoothing_spline
 
 ROUNDS = 3
 HYPOTHESES = 6
@@ -97,7 +97,7 @@ def refined(
     rate = (len(seconds) - 1) / max(seconds[-1] - seconds[0], 1e-9) if len(seconds) > 1 else 1.0
     deviation = np.where(blind, np.inf, deviation * np.sqrt(max(1.0, POSE_SECONDS * rate)))
     typical = float(np.exp(np.median(found[~blind])))
-    smooth = smooth_path(found[:, None], deviation[:, None], ROUGHNESS / typical**2, rate)[:, 0]
+    smooth = smoothing_spline(found[:, None], deviation[:, None], ROUGHNESS / typical**2, rate)[:, 0]
     return np.clip(np.exp(smooth), NEAREST, FARTHEST)
 
 

@@ -12,7 +12,7 @@ FREEDOM = 4.0
 _LEAST = 1e-9  # precision, relative to the clip's, of what nothing is known of: a singular system has no solution
 
 
-def smooth_path(values: np.ndarray, deviation: np.ndarray, roughness: float, fps: float) -> np.ndarray:
+def smoothing_spline(values: np.ndarray, deviation: np.ndarray, roughness: float, fps: float) -> np.ndarray:
     """The most probable curves (T, K) through samples, the velocity being a random walk (Wahba 1978).
 
     A spline that is cubic where nothing is known, so gaps are bridged and the ends go on straight. Errors of samples
