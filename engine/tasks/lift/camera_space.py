@@ -30,7 +30,9 @@ RAY_DEVIATION = 0.005  # radians: how exactly the pelvis is brought onto the axi
 RAY_ROUGHNESS = 1.0  # rad^2 / s^3: a person who passes at 3 m and turns
 
 _PELVIS = JOINTS.index("pelvis")
-_TORSO = [JOINTS.index(name) for name in ("right_hip", "left_hip", "spine", "thorax", "left_shoulder", "right_shoulder")]
+_TORSO = [
+    JOINTS.index(name) for name in ("right_hip", "left_hip", "spine", "thorax", "left_shoulder", "right_shoulder")
+]
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _turns(rays: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
     middle = np.where(seen[:, _PELVIS, None], ways[:, _PELVIS], mean)
     known = seen[:, _PELVIS] | trunk.any(axis=1)
     if not known.any():
-        raise MotionError("No frame shows hips, shoulders or the spine; choose another person or run the detector again.")
+        raise MotionError("No frame shows hips, shoulders or the spine; choose another person.")
     deviation = np.repeat(np.where(known, RAY_DEVIATION, np.inf)[:, None], 3, axis=1)
     way = smoothing_spline(middle, deviation, RAY_ROUGHNESS, fps)
     way /= np.linalg.norm(way, axis=1, keepdims=True)

@@ -102,7 +102,7 @@ def refined(
 
 
 def bone_lengths(sight: Sight, joints: np.ndarray, metres: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """(16,) metres, one set for the clip, left and right alike: the person's, if as large as ``body`` says on the whole.
+    """(16,) metres, one set for the clip, left and right alike: the person's, if as large on the whole as ``body``.
 
     Args:
         sight, joints, metres, body: as `refined` takes them.
