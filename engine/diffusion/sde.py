@@ -7,6 +7,7 @@ Drift and diffusion follow from the marginals: f = alpha'/alpha and g^2 = alpha^
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -70,3 +71,44 @@ class SubVP:
         slope = self.beta_max - self.beta_min
         root = torch.sqrt(self.beta_min**2 + 2.0 * slope * integral)
         return ((root - self.beta_min) / slope).clamp(self.t_min, self.t_max)
+
+
+@dataclass(frozen=True)
+class DiscreteVP:
+    """Variance-preserving diffusion in K steps (Ho et al. 2020, eq. 4): t counts the steps, 0 for the data.
+
+    alpha_k^2 is the product of 1 - beta_i over the first k steps, the betas rising linearly; sigma^2 = 1 - alpha^2.
+
+    Attributes:
+        steps: K.
+        beta_first, beta_last: of the first and the last step.
+    """
+
+    steps: int
+    beta_first: float
+    beta_last: float
+
+    t_min: float = 0.0
+
+    @property
+    def t_max(self) -> float:
+        """K."""
+        return float(self.steps)
+
+    @cached_property
+    def _squared(self) -> Tensor:
+        betas = torch.linspace(self.beta_first, self.beta_last, self.steps, dtype=torch.float64)
+        return torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1.0 - betas, dim=0)])
+
+    def marginal(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha and sigma of whole steps t from 0 to K, each of t's shape."""
+        squared = self._squared.to(t.device)[t.round().long()].to(t.dtype)
+        return squared.sqrt(), (1.0 - squared).sqrt()
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """There are none between steps.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("A diffusion in discrete steps has no drift; sample it by DDIM.")

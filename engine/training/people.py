@@ -27,6 +27,8 @@ SHAPES = 4096
 SHAPE_STD = 1.0
 NEAREST, FARTHEST = 2.0, 10.0  # metres from the camera, log-uniform
 PITCH, ROLL = np.deg2rad(20.0), np.deg2rad(6.0)  # standard deviations of the camera
+SLOW = 10
+"""Frames over which the slow part of a detector's noise changes."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,18 @@ def seen_by(joints: Tensor, turns: Tensor, distance: Tensor) -> Tensor:
     return image_frame(joints @ turns.to(joints).mT, distance.to(joints))
 
 
-def detect(joints: Tensor, detector: Detector, generator: torch.Generator) -> Seen:
-    """What a detector sees of joints (B, 17, 3) in the image frame: two coordinates, and how wide its heatmaps are."""
+def detect(joints: Tensor, detector: Detector, generator: torch.Generator, frames: int = 1) -> Seen:
+    """What a detector sees of joints (B, 17, 3) in the image frame: two coordinates, and how wide its heatmaps are.
+
+    Args:
+        joints: frames of a clip side by side.
+        detector: its noise.
+        generator: of the draws.
+        frames: of each clip, which share quality and half of the noise's variance changes slowly in.
+    """
     shape = joints.shape[:2]
-    quality = torch.exp(detector.spread * torch.randn(shape[0], 1, generator=generator))
+    clips = shape[0] // frames
+    quality = torch.exp(detector.spread * torch.randn(clips, 1, generator=generator)).repeat_interleave(frames, dim=0)
     width = torch.from_numpy(own_width(detector.torso, detector.limbs)).float() * quality
     outlier = torch.rand(shape, generator=generator) < detector.outliers
     honest = torch.rand(shape, generator=generator) >= detector.sure_outliers
@@ -129,14 +139,29 @@ def detect(joints: Tensor, detector: Detector, generator: torch.Generator) -> Se
     told = torch.where(honest, actual, width) * torch.exp(
         detector.width_error * torch.randn(shape, generator=generator)
     )
-    noisy = torch.rand(shape[0], 1, generator=generator) >= detector.exact
-    noise = torch.where(noisy, actual, 0.0)[..., None] * torch.randn(*shape, 2, generator=generator)
+    noisy = (torch.rand(clips, 1, generator=generator) >= detector.exact).repeat_interleave(frames, dim=0)
+    drawn = _noise(clips, frames, generator).flatten(0, 1)
+    noise = torch.where(noisy, actual, 0.0)[..., None] * drawn
     doubt = torch.where(noisy, told, 0.0)[..., None].expand(*shape, 2)
     depth = torch.full((*shape, 1), torch.inf)
     return Seen(
         torch.cat([joints[..., :2] + noise.to(joints), torch.zeros_like(joints[..., :1])], dim=-1),
         torch.cat([doubt, depth], dim=-1).to(joints),
     )
+
+
+def _noise(clips: int, frames: int, generator: torch.Generator) -> Tensor:
+    """Standard normal noise (clips, frames, 17, 2), half of its variance slow where there is time to be slow in."""
+    fast = torch.randn(clips, frames, len(JOINTS), 2, generator=generator)
+    if frames == 1:
+        return fast
+    knots = torch.randn(clips, frames // SLOW + 3, len(JOINTS), 2, generator=generator)
+    at = torch.arange(frames) / SLOW + torch.rand(clips, 1, generator=generator)
+    low, rows = at.long(), torch.arange(clips)[:, None]
+    share = (at - low)[..., None, None]
+    # Weights whose squares sum to 1 keep the variance between knots.
+    slow = (0.5 * np.pi * share).cos() * knots[rows, low] + (0.5 * np.pi * share).sin() * knots[rows, low + 1]
+    return (fast + slow) / np.sqrt(2.0)
 
 
 def hidden(

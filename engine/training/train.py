@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
     parser.add_argument(
         "--prior",
-        choices=["dposer", "conditional", "dynamics", "motion", "standing", "gfpose"],
+        choices=["dposer", "conditional", "dynamics", "motion", "standing", "gfpose", "context", "diffpose"],
         default="dposer",
         help="which prior to train",
     )
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--hidden", type=int, default=1024, help="width of the network, a multiple of 32")
     parser.add_argument("--embed", type=int, default=512, help="width of the time embedding, even")
-    parser.add_argument("--blocks", type=int, default=2, help="gfpose: residual blocks")
+    parser.add_argument("--blocks", type=int, default=2, help="gfpose, diffpose: residual blocks")
     parser.add_argument(
         "--conditions", choices=["unified", "2d", "3d"], default="unified",
         help="gfpose: what is seen of a person: keypoints, 3D joints, or now these and now those",
@@ -54,10 +54,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="gfpose: chances that a condition lacks everything, each part, each joint (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--detector", choices=["mixed", "exact", "detected"], default="mixed", help="gfpose: noise of keypoints"
-    )
+        "--detector", choices=["mixed", "exact", "detected"], default="mixed",
+        help="gfpose, context, diffpose: noise of keypoints",
+    )  # fmt: skip
     parser.add_argument(
         "--deterministic", action="store_true", help="gfpose: train the same network to regress the joints"
+    )
+    parser.add_argument("--frames", type=int, default=1, help="context: of the sequences that it sees")
+    parser.add_argument("--width", type=int, default=128, help="context, diffpose: features of a joint")
+    parser.add_argument("--heads", type=int, default=4, help="context, diffpose: of the attention")
+    parser.add_argument("--depth", type=int, default=4, help="context: blocks")
+    parser.add_argument("--context", type=Path, metavar="FILE", help="diffpose: weights of the encoder")
+    parser.add_argument("--no-context", action="store_true", help="diffpose: keep the context from the network")
+    parser.add_argument("--components", type=int, default=5, help="diffpose: of the mixture that poses start from")
+    parser.add_argument("--standard", action="store_true", help="diffpose: diffuse to white noise instead")
+    parser.add_argument("--single-step", action="store_true", help="diffpose: tell the pose in one step")
+    parser.add_argument("--steps", type=int, default=50, help="diffpose: of the diffusion")
+    parser.add_argument(
+        "--betas", type=float, nargs=2, metavar=("FIRST", "LAST"), help="diffpose: noise of a step, rising linearly"
     )
     parser.add_argument(
         "--representation", choices=["axis-angle", "6d"], default="axis-angle", help="of a joint's rotation"
@@ -131,6 +145,10 @@ def run(args: argparse.Namespace) -> int:
             from engine.training.gfpose import train_gfpose
 
             train_gfpose(args, ranks)
+        elif args.prior in ("context", "diffpose"):
+            from engine.training import diffpose
+
+            {"context": diffpose.train_context, "diffpose": diffpose.train_diffpose}[args.prior](args, ranks)
         else:
             from engine.training.loop import train_dposer
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gaussian mixtures, many at once: expectation-maximisation, and diffusion towards one of their components.
+
+DiffPose (Gong et al. 2023, sec. 4.2) diffuses a pose not to white noise but to the distribution it will be looked for
+in: with the mean mu and the factor L of a component drawn by weight, eq. 7 is
+
+    h_k = mu + sqrt(a_k) (h_0 - mu) + sqrt(1 - a_k) L z,
+
+the ordinary forward process in y = (h - mu) / L. So nothing else of a sampler has to know.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a component is centred and how far it spreads: the coordinates in which its diffusion is the ordinary one.
+
+    Attributes:
+        mean: (B, D).
+        scale: (B, D) standard deviations.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def whiten(self, x: Tensor) -> Tensor:
+        """(x - mean) / scale for x (B, D)."""
+        return (x - self.mean) / self.scale
+
+    def colour(self, y: Tensor) -> Tensor:
+        """The inverse of `whiten`."""
+        return self.mean + self.scale * y
+
+
+@dataclass(frozen=True)
+class GaussianMixtures:
+    """B mixtures of M Gaussians with diagonal covariances over D dimensions.
+
+    The starting distributions of poses are independent in every coordinate, given the joint's mode; a full covariance
+    would hold noise of the samples beside the diagonal.
+
+    Attributes:
+        weights: (B, M), each row sums to 1.
+        means: (B, M, D).
+        stds: (B, M, D).
+    """
+
+    weights: Tensor
+    means: Tensor
+    stds: Tensor
+
+    @classmethod
+    def fit(
+        cls, samples: Tensor, components: int, generator: torch.Generator, iterations: int = 20, floor: float = 1e-3
+    ) -> GaussianMixtures:
+        """The mixtures of greatest likelihood (eq. 6), by expectation-maximisation (Dempster et al. 1977).
+
+        Means start at samples drawn far from each other (k-means++, Arthur and Vassilvitskii 2007).
+
+        Args:
+            samples: (B, N, D) of each distribution.
+            components: M.
+            generator: of the start.
+            iterations: of expectation and maximisation.
+            floor: least standard deviation.
+
+        Raises:
+            ValueError: fewer samples than components.
+        """
+        if not 1 <= components <= samples.shape[1]:
+            raise ValueError(f"{samples.shape[1]} samples cannot be told into {components} components.")
+        spread = samples.var(dim=1, correction=0).clamp_min(floor**2)
+        means = _spread_out(samples, spread, components, generator)
+        variances = spread[:, None].expand_as(means)
+        weights = samples.new_full((len(samples), components), 1.0 / components)
+        squares = samples.square()
+        for _ in range(iterations):
+            log = _log_densities(samples, squares, weights, means, variances)
+            share = torch.softmax(log, dim=2)
+            mass = share.sum(dim=1).clamp_min(1e-6)
+            means = (share.mT @ samples) / mass[:, :, None]
+            variances = ((share.mT @ squares) / mass[:, :, None] - means.square()).clamp_min(floor**2)
+            weights = mass / mass.sum(dim=1, keepdim=True)
+        return cls(weights, means, variances.sqrt())
+
+    def log_likelihood(self, samples: Tensor) -> Tensor:
+        """Mean log density (B,) of samples (B, N, D)."""
+        log = _log_densities(samples, samples.square(), self.weights, self.means, self.stds.square())
+        return torch.logsumexp(log, dim=2).mean(dim=1)
+
+    def draw(self, uniform: Tensor) -> Frame:
+        """A component of each mixture by weight, for numbers (B,) uniform in [0, 1)."""
+        above = self.weights.cumsum(dim=1) <= uniform[:, None].to(self.weights)
+        chosen = above.sum(dim=1).clamp(max=self.weights.shape[1] - 1)
+        rows = torch.arange(len(chosen), device=chosen.device)
+        return Frame(self.means[rows, chosen], self.stds[rows, chosen])
+
+    def repeated(self, times: int) -> GaussianMixtures:
+        """Each mixture ``times`` over, one after the other."""
+        return GaussianMixtures(
+            *(a.repeat_interleave(times, dim=0) for a in (self.weights, self.means, self.stds))
+        )
+
+
+def _log_densities(samples: Tensor, squares: Tensor, weights: Tensor, means: Tensor, variances: Tensor) -> Tensor:
+    """log of weight times density, (B, N, M), as matrix products."""
+    inverse = 1.0 / variances
+    constant = (means.square() * inverse + torch.log(2.0 * math.pi * variances)).sum(dim=2)
+    distance = squares @ inverse.mT - 2.0 * (samples @ (means * inverse).mT) + constant[:, None]
+    return torch.log(weights.clamp_min(1e-12))[:, None] - 0.5 * distance
+
+
+def _spread_out(samples: Tensor, spread: Tensor, components: int, generator: torch.Generator) -> Tensor:
+    """Samples (B, M, D) of each row drawn with chances that grow with the squared distance to those before."""
+    rows = torch.arange(len(samples), device=samples.device)
+    scaled = samples * torch.rsqrt(spread)[:, None]
+    chosen = [torch.randint(samples.shape[1], (len(samples),), generator=generator).to(samples.device)]
+    nearest = torch.full(samples.shape[:2], torch.inf, device=samples.device)
+    for _ in range(components - 1):
+        last = scaled[rows, chosen[-1]]
+        nearest = torch.minimum(nearest, (scaled - last[:, None]).square().sum(dim=2))
+        total = nearest.cumsum(dim=1)
+        at = torch.rand(len(samples), 1, generator=generator).to(samples) * total[:, -1:]
+        chosen.append(torch.searchsorted(total, at)[:, 0].clamp(max=samples.shape[1] - 1))
+    return torch.stack([samples[rows, index] for index in chosen], dim=1)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training of DiffPose (Gong et al. 2023): the context encoder first, then, with that frozen, the diffusion network.
+
+``python -m engine train --prior context``, of single frames, or of sequences with ``--frames``; then ``--prior
+diffpose --context FILE``. The baselines of the paper's Table 4 are ``--single-step``, and that with more ``--blocks``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.diffusion.denoiser import diffuse
+from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
+from engine.diffusion.sde import DiscreteVP
+from engine.motion.h36m import PARENTS
+from engine.priors.joint_prior import JOINT_COUNT, Seen, centre, from_event, to_event
+from engine.priors.lifting_prior import BETAS, Context, LiftingPrior
+from engine.priors.lifting_weights import load_context_encoder, save_context_encoder, save_lifting_prior
+from engine.training.gfpose import DETECTORS
+from engine.training.loop import stratified_times
+from engine.training.people import People, detect, hidden
+from engine.training.people_clips import PeopleClips
+from engine.training.ranks import Ranks, alone
+from engine.training.run import Course, train
+
+HIDDEN = (0.0, 0.03, 0.03)
+"""Chances that a detector misses a person, a part and a joint."""
+SAMPLES = 200
+"""Of a starting distribution while training, a fifth of those in use."""
+VALIDATED, VALIDATION_SEED = 1024, 7
+LEAST_ERROR = 0.05
+"""Units: a spread that the encoder tells is at least this while its likelihood is trained."""
+
+Batch = tuple[Tensor, Seen]
+"""Joints (clips * frames, 17, 3) in metres, and what is seen of them, centred."""
+Draw = Callable[[int, torch.Generator], Batch]
+"""A batch of so many clips."""
+
+
+def _draws(args: argparse.Namespace, folders: list[Path], seed: int, frames: int, device: torch.device) -> Draw:
+    detector = DETECTORS[args.detector]
+
+    def seen_of(joints: Tensor, generator: torch.Generator) -> Batch:
+        seen = detect(joints, detector, generator, frames)
+        lost = hidden(len(joints), *HIDDEN, generator).to(joints.device)
+        return joints, centre(Seen(seen.joints, seen.doubt.masked_fill(lost[:, :, None], torch.inf)))[0]
+
+    if frames == 1:
+        people = People.load(folders, seed, args.share_alike, device)
+        return lambda count, generator: seen_of(people.draw(count, generator), generator)
+    clips = PeopleClips(folders, frames, seed, args.share_alike, device)
+    return lambda count, generator: seen_of(clips.draw(count, generator).flatten(0, 1), generator)
+
+
+def _mpjpe(found: Tensor, truth: Tensor) -> float:
+    """Millimetres between joints (B, 17, 3) in units and in metres."""
+    return float(1000.0 * (from_event(found.flatten(1)) - truth).norm(dim=-1).mean())
+
+
+def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
+    """Train the context encoder to tell 3D joints, and how far it may be off; returns the path of its weights.
+
+    Raises:
+        FileError: no data. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
+    """
+    ranks = ranks or alone(args.device)
+    torch.manual_seed(args.seed)
+    frames, clips = args.frames, max(1, args.batch // args.frames)
+    draw = _draws(args, args.data, args.seed, frames, ranks.device)
+    held_out = _draws(args, args.val, VALIDATION_SEED, frames, ranks.device)
+    truth, looked_at = held_out(max(1, VALIDATED // frames), torch.Generator().manual_seed(VALIDATION_SEED))
+    encoder = ContextEncoder(
+        PARENTS, width=args.width, heads=args.heads, depth=args.depth, frames=frames, dropout=args.dropout
+    ).to(ranks.device)
+    # The prior's other half is not used: it is its context that is trained.
+    holder = LiftingPrior(encoder, PoseGraphNet(PARENTS, width=4, context=0, blocks=0))
+
+    def told(model: ContextEncoder, seen: Seen) -> Context:
+        holder.encoder = model
+        there = torch.ones(len(seen.joints) // frames, frames, dtype=torch.bool, device=seen.joints.device)
+        return holder.context(seen, there)
+
+    def loss(model: ContextEncoder, generator: torch.Generator) -> Tensor:
+        joints, seen = draw(ranks.size * clips, generator)
+        part = ranks.part(clips * frames)
+        joints, seen = joints[part], Seen(seen.joints[part], seen.doubt[part])
+        context = told(model, seen)
+        error = context.mean - to_event(joints).unflatten(1, (JOINT_COUNT, 3))
+        # The spread learns from the error, and the error is not weighed by the spread.
+        std = context.std + LEAST_ERROR
+        likelihood = torch.log(std) + 0.5 * (error.detach() / std).square()
+        return error.norm(dim=-1).mean() + 0.1 * likelihood.mean()
+
+    def validate(model: ContextEncoder) -> dict[str, float]:
+        return {"mpjpe": _mpjpe(told(model, looked_at).mean, truth)}
+
+    return train(Course("context", encoder, loss, validate, save_context_encoder), args, ranks)
+
+
+def train_diffpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
+    """Train the diffusion network on a frozen encoder; returns the path of the weights of both.
+
+    Raises:
+        FileError: no data. WeightsError: no encoder, or the checkpoint cannot be resumed. DeviceError: no such device.
+    """
+    ranks = ranks or alone(args.device)
+    torch.manual_seed(args.seed)
+    encoder = load_context_encoder(args.context).to(ranks.device)
+    frames = encoder.frames
+    clips = max(1, args.batch // frames)
+    draw = _draws(args, args.data, args.seed, frames, ranks.device)
+    held_out = _draws(args, args.val, VALIDATION_SEED, frames, ranks.device)
+    generator = torch.Generator().manual_seed(VALIDATION_SEED)
+    truth, looked_at = held_out(max(1, VALIDATED // frames), generator)
+    features = 0 if args.no_context else encoder.width
+    network = PoseGraphNet(
+        PARENTS, context=features, width=args.width, heads=args.heads, blocks=args.blocks, dropout=args.dropout
+    )
+    betas = tuple(args.betas) if args.betas else BETAS
+    sde = DiscreteVP(args.steps, *betas)
+    prior = LiftingPrior(encoder, network, args.components, sde, args.standard).to(ranks.device)
+
+    def encoded(model: LiftingPrior, seen: Seen) -> Context:
+        there = torch.ones(len(seen.joints) // frames, frames, dtype=torch.bool, device=seen.joints.device)
+        with torch.no_grad():
+            return model.context(seen, there)
+
+    def told(model: LiftingPrior, joints: Tensor, seen: Seen, k: Tensor, generator: torch.Generator) -> Tensor:
+        """What the network takes for the poses, (B, 17, 3) units, of those diffused to steps k (B,)."""
+        context = encoded(model, seen)
+        mixtures = model.start(seen, context, SAMPLES, generator)
+        frame = mixtures.draw(torch.rand(len(joints), generator=generator))
+        z = torch.randn(len(joints), 3 * JOINT_COUNT, generator=generator).to(joints)
+        y = diffuse(model.sde, frame.whiten(to_event(joints)), k.to(joints), z)
+        return frame.colour(model.under(context, frame)(y, k.to(joints)).x0).unflatten(1, (JOINT_COUNT, 3))
+
+    def steps(count: int, generator: torch.Generator) -> Tensor:
+        if args.single_step:
+            return torch.full((count,), float(args.steps))
+        return stratified_times(count, 0.5, args.steps + 0.5, generator).round().clamp(1, args.steps)
+
+    def loss(model: LiftingPrior, generator: torch.Generator) -> Tensor:
+        joints, seen = draw(ranks.size * clips, generator)
+        part = ranks.part(clips * frames)
+        joints, seen = joints[part], Seen(seen.joints[part], seen.doubt[part])
+        k = steps(ranks.size * clips * frames, generator)[part]
+        found = told(model, joints, seen, k, generator)
+        return (found - to_event(joints).unflatten(1, (JOINT_COUNT, 3))).norm(dim=-1).mean()
+
+    def validate(model: LiftingPrior) -> dict[str, float]:
+        same = torch.Generator().manual_seed(VALIDATION_SEED)
+        last = torch.full((len(truth),), float(args.steps))
+        return {
+            "mpjpe": _mpjpe(told(model, truth, looked_at, last, same), truth),
+            "mpjpe_any": _mpjpe(told(model, truth, looked_at, steps(len(truth), same), same), truth),
+        }
+
+    prior.encoder.requires_grad_(False)
+    return train(Course("diffpose", prior, loss, validate, save_lifting_prior), args, ranks)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DiffPose's lifting: its start, its windows, and its way, with networks whose answers are known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
+from engine.errors import WeightsError
+from engine.motion.h36m import PARENTS
+from engine.priors.joint_prior import UNIT, Seen, centre, to_event
+from engine.priors.lifting_prior import LEAST_STD, Context, LiftingPrior
+from engine.priors.lifting_weights import (
+    load_context_encoder,
+    load_lifting_prior,
+    save_context_encoder,
+    save_lifting_prior,
+)
+from engine.tasks.lift.diffpose import DiffPoseSettings, clip_context, hypotheses
+
+
+class Oracle(PoseGraphNet):
+    """Knows the pose: ``truth`` (17, 3) units, whatever it is shown; counts what it is asked."""
+
+    def __init__(self, truth: Tensor) -> None:
+        super().__init__(PARENTS, context=0, width=8, blocks=0)
+        self.truth, self.steps = truth, []
+
+    def forward(self, pose: Tensor, centre: Tensor, step: Tensor, context: Tensor | None) -> Tensor:
+        self.steps.append(float(step[0]))
+        return self.truth.expand_as(pose)
+
+
+class Doubtful(PoseGraphNet):
+    """Believes what it is shown: DDIM then multiplies what differs from the centre by a number, `growth`."""
+
+    def __init__(self) -> None:
+        super().__init__(PARENTS, context=0, width=8, blocks=0)
+
+    def forward(self, pose: Tensor, centre: Tensor, step: Tensor, context: Tensor | None) -> Tensor:
+        return pose
+
+
+def growth(prior: LiftingPrior) -> float:
+    """Of y over five steps of DDIM where x0 is y: alpha_s + sigma_s (1 - alpha_t) / sigma_t each."""
+    alpha, sigma = (c.tolist() for c in prior.sde.marginal(torch.tensor([50.0, 40.0, 30.0, 20.0, 10.0, 0.0])))
+    return math.prod(alpha[i + 1] + sigma[i + 1] * (1.0 - alpha[i]) / sigma[i] for i in range(5))
+
+
+def encoder(frames: int = 1) -> ContextEncoder:
+    torch.manual_seed(0)
+    return ContextEncoder(PARENTS, width=16, depth=1, frames=frames).eval()
+
+
+def keypoints(frames: int, doubt: float = 0.01) -> Seen:
+    joints = 0.3 * torch.randn(frames, 17, 3, generator=torch.Generator().manual_seed(1))
+    joints = joints - joints[:, :1]
+    spread = torch.full_like(joints, doubt)
+    spread[..., 2] = torch.inf
+    return Seen(joints, spread)
+
+
+def test_the_start_is_spread_as_heatmaps_and_encoder_say() -> None:
+    prior = LiftingPrior(encoder(), PoseGraphNet(PARENTS, context=0, width=8, blocks=0), components=3)
+    seen = keypoints(4, doubt=0.05)
+    seen.doubt[:, 5] = torch.inf  # not seen
+    context = Context(torch.zeros(4, 17, 16), torch.randn(4, 17, 3), torch.full((4, 17, 3), 2.0))
+    mixtures = prior.start(seen, context, 2000, torch.Generator().manual_seed(0))
+    mean = (mixtures.weights[..., None] * mixtures.means).sum(dim=1).unflatten(1, (17, 3))
+    second = (mixtures.weights[..., None] * (mixtures.stds.square() + mixtures.means.square())).sum(dim=1)
+    std = (second.unflatten(1, (17, 3)) - mean.square()).sqrt()
+    seen_ones = [j for j in range(17) if j != 5]
+    torch.testing.assert_close(mean[:, seen_ones, :2], seen.joints[:, seen_ones, :2] / UNIT, atol=0.1, rtol=0)
+    torch.testing.assert_close(mean[..., 2], context.mean[..., 2], atol=0.25, rtol=0)
+    torch.testing.assert_close(std[:, seen_ones, :2], torch.full((4, 16, 2), 0.05 / UNIT), rtol=0.1, atol=0)
+    torch.testing.assert_close(std[:, 5], torch.full((4, 3), 2.0), rtol=0.1, atol=0)
+    exact = prior.start(keypoints(4, 0.0), context, 2000, torch.Generator().manual_seed(0))
+    spread = (exact.weights[..., None] * (exact.stds.square() + exact.means.square())).sum(dim=1)
+    around = spread - (exact.weights[..., None] * exact.means).sum(dim=1).square()
+    torch.testing.assert_close(
+        around.sqrt().unflatten(1, (17, 3))[..., :2], torch.full((4, 17, 2), LEAST_STD), rtol=0.1, atol=0
+    )
+
+
+def test_an_oracle_s_pose_comes_out_after_five_steps() -> None:
+    seen = keypoints(6)
+    seen = Seen(seen.joints + 0.4, seen.doubt)
+    truth = torch.randn(17, 3)
+    prior = LiftingPrior(encoder(), Oracle(truth)).eval()
+    found = hypotheses(seen, prior, DiffPoseSettings())
+    assert prior.network.steps == [50.0, 40.0, 30.0, 20.0, 10.0]
+    there = truth * UNIT + torch.tensor([1.0, 1.0, 0.0]) * seen.joints[:, None, :1]
+    torch.testing.assert_close(found, there.expand_as(found), atol=1e-4, rtol=0)
+
+
+def test_hypotheses_differ_as_the_start_does_and_do_not_depend_on_their_number() -> None:
+    seen, prior = keypoints(40, doubt=0.05), LiftingPrior(encoder(), Doubtful()).eval()
+    found = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8))
+    spread = found[:, :, 1:, :2].std(dim=1).square().mean().sqrt()
+    # Components lie apart from each other besides spreading, which does not grow.
+    assert 0.05 < float(spread) < 0.05 * growth(prior)
+    again = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8))
+    assert torch.equal(found, again)
+    assert not torch.equal(found, hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, seed=1)))
+
+
+def test_a_standard_diffusion_starts_from_white_noise() -> None:
+    prior = LiftingPrior(encoder(), Doubtful(), standard=True).eval()
+    found = to_event(hypotheses(keypoints(50), prior, DiffPoseSettings(hypotheses=4)))
+    assert abs(float(found.mean())) < 0.05 and abs(float(found.std()) / growth(prior) - 1.0) < 0.05
+
+
+@pytest.mark.parametrize("frames", [3, 9, 10, 31])
+def test_windows_cover_a_clip_of_any_length(frames: int) -> None:
+    prior = LiftingPrior(encoder(frames=9), PoseGraphNet(PARENTS, context=0, width=8, blocks=0)).eval()
+    seen = centre(keypoints(frames))[0]
+    context = clip_context(seen, prior)
+    assert context.features.shape == (frames, 17, 16)
+    if frames <= 9:
+        there = torch.ones(1, frames, dtype=torch.bool)
+        with torch.no_grad():
+            torch.testing.assert_close(context.features, prior.context(seen, there).features)
+    else:
+        # The first frames are told of by the first window, the last by the last.
+        with torch.no_grad():
+            first = prior.context(Seen(*(a[:9] for a in seen)), torch.ones(1, 9, dtype=torch.bool))
+            last = prior.context(Seen(*(a[-9:] for a in seen)), torch.ones(1, 9, dtype=torch.bool))
+        torch.testing.assert_close(context.features[0], first.features[0])
+        torch.testing.assert_close(context.features[-1], last.features[-1])
+
+
+def test_weights_come_back(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = PoseGraphNet(PARENTS, context=16, width=16, blocks=1)
+    prior = LiftingPrior(encoder(frames=9), network, components=2, standard=False).eval()
+    save_lifting_prior(tmp_path / "a.safetensors", prior, {})
+    again = load_lifting_prior(tmp_path / "a.safetensors")
+    assert (again.components, again.sde, again.standard) == (2, prior.sde, False)
+    seen, settings = keypoints(12), replace(DiffPoseSettings(), hypotheses=2)
+    torch.testing.assert_close(
+        hypotheses(seen, again, settings), hypotheses(seen, prior, settings), atol=5e-3, rtol=5e-3
+    )
+    save_context_encoder(tmp_path / "b.safetensors", prior.encoder, {})
+    told = load_context_encoder(tmp_path / "b.safetensors")
+    with torch.no_grad():
+        x = torch.randn(1, 9, 17, 3)
+        torch.testing.assert_close(told.features(x), prior.encoder.features(x), atol=1e-2, rtol=1e-2)
+    with pytest.raises(WeightsError, match="not a DPoser"):
+        load_lifting_prior(tmp_path / "b.safetensors")
