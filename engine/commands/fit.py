@@ -7,26 +7,24 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from engine.commands import fit_clip
 from engine.commands.arguments import joint_names, seed
 from engine.errors import FileError
-from engine.motion import amass, keypoints, npz
+from engine.motion import amass, intrinsics, keypoints, npz
 from engine.motion.files import read_json
+from engine.motion.intrinsics import FARTHEST_PIXEL, Intrinsics
 from engine.motion.joints import JOINTS
-from engine.motion.keypoints import FARTHEST_PIXEL
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 from engine.progress import Progress
 from engine.wording import fit
 
-if TYPE_CHECKING:
-    from engine.tasks.fit.camera import Camera
-
 PRESETS = ("paper", "released", "best")
+DEFAULT_FPS = 30.0
 MAX_TARGET_BYTES = 1_000_000
 SHAPES = 10  # of SMPL-X that the bundled body follows
 LEAST_NOISE, MOST_NOISE = 0.1, 1000.0  # millimetres
@@ -44,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "input", metavar="IN", type=Path,
-        help="2D keypoints (a .json or a folder of them), a .npz with joints (T, 22, 3) in metres or "
+        help="2D keypoints (a .json, a .csv, or a folder of .json), a .npz with joints (T, 22, 3) in metres or "
         "points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3) in the joints' axes; or, with "
         "--targets, an AMASS .npz whose first frame is the current pose, or the clip that shall follow them",
     )  # fmt: skip
@@ -52,8 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
     parser.add_argument(
         "--camera", metavar="FOCAL,CX,CY",
-        help="pixels, or a .json with focal and centre [cx, cy]; needed for 2D keypoints",
+        help="pixels, or a .json with fx, fy, cx, cy or a camera matrix; needed for 2D keypoints without a camera",
     )  # fmt: skip
+    parser.add_argument(
+        "--person", metavar="ID", help="whose 2D keypoints, where several people are seen (default: the most certain)"
+    )
+    parser.add_argument(
+        "--size", metavar="WIDTH,HEIGHT", help="of the image in pixels, for 2D keypoints that are shares of it"
+    )
+    parser.add_argument("--layout", choices=keypoints.LAYOUTS, help="of 2D keypoints, where their count does not tell")
     parser.add_argument(
         "--targets", type=Path, metavar="FILE", help="pose IN's first frame by a .json, or the whole clip by an .npz"
     )
@@ -70,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far 3D points are off, millimetres (default: 10); with less, they are followed more closely",
     )  # fmt: skip
     parser.add_argument("--free-root", action="store_true", help="targets may move and turn the pelvis")
-    parser.add_argument("--fps", type=float, default=30.0, help="frame rate of 2D and 3D input (default: 30)")
+    parser.add_argument(
+        "--fps", type=float, help=f"frame rate of 2D and 3D input (default: what IN says, or {DEFAULT_FPS:g})"
+    )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
@@ -94,31 +101,37 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(f"{args.input.name} would be written over; name another file.")
     if args.targets is not None:
         return _pose(args)
-    if args.input.is_dir() or args.input.suffix.lower() == ".json":
+    if args.input.is_dir() or args.input.suffix.lower() in (".json", *keypoints.CSV_ENDINGS):
         return _fit_2d(args)
     if args.input.suffix.lower() == ".npz":
         return _fit_3d(args)
-    raise FileError(f"{args.input.name} is neither .json nor .npz; give 2D keypoints or 3D joints.")
+    raise FileError(f"{args.input.name} is neither .json, .csv nor .npz; give 2D keypoints or 3D joints.")
 
 
 def _fit_2d(args: argparse.Namespace) -> int:
-    if args.camera is None:
+    given = None if args.camera is None else _camera(args.camera)
+    people = keypoints.read_people(args.input, None if args.size is None else _size(args.size), args.layout)
+    view = given or people.camera
+    if view is None:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
-    camera = _camera(args.camera)
-    found = keypoints.read(args.input)
+    view = view.resized(people.size)
+    found = people.choose(args.person)
+    pixels = view.squared(found.pixels[:, : len(keypoints.MARKS)])
+    confidence = found.confidence[:, : len(keypoints.MARKS)]
     from engine.priors.weights import load_pose_prior
+    from engine.tasks.fit.camera import Camera
     from engine.tasks.fit.keypoints import FEWEST, PRESETS, fit_keypoints
 
     settings = replace(PRESETS[args.preset], seed=args.seed, device=args.device)
-    usable = np.flatnonzero((found.confidence > 0).sum(axis=1) >= FEWEST)
+    usable = np.flatnonzero((confidence > 0).sum(axis=1) >= FEWEST)
     if not len(usable):
         raise FileError(f"No frame of {args.input.name} has {FEWEST} keypoints; run the detector again.")
     progress = Progress(args.input.name, len(usable), sys.stderr)
     try:
         fit = fit_keypoints(
-            found.pixels[usable],
-            found.confidence[usable],
-            camera,
+            pixels[usable],
+            confidence[usable],
+            Camera(view.focal[0], view.centre),
             load_pose_prior(),
             settings,
             on_step=progress.step,
@@ -128,7 +141,8 @@ def _fit_2d(args: argparse.Namespace) -> int:
     betas = fit.betas.mean(axis=0)  # one file holds one body
     # A frame in which nobody was found holds the nearest one in time.
     nearest = np.abs(np.arange(len(found))[:, None] - usable).argmin(axis=1)
-    motion = BodyMotion(fit.poses[nearest], fit.transl[nearest], args.fps, OFFSETS.copy())
+    fps = people.fps or DEFAULT_FPS if args.fps is None else args.fps
+    motion = BodyMotion(fit.poses[nearest], fit.transl[nearest], fps, OFFSETS.copy())
     amass.create(args.output, motion, betas)
     held = f", {len(found) - len(usable)} without enough keypoints held" if len(usable) < len(found) else ""
     print(f"{args.output.name}: {len(found)} frames{held}, {fit.error.mean():.1f} pixels from the keypoints")
@@ -163,7 +177,8 @@ def _fit_3d(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     betas = fit.betas.mean(axis=0)  # one file holds one body
-    amass.create(args.output, BodyMotion(fit.poses, fit.transl, args.fps, OFFSETS.copy()), betas)
+    fps = DEFAULT_FPS if args.fps is None else args.fps
+    amass.create(args.output, BodyMotion(fit.poses, fit.transl, fps, OFFSETS.copy()), betas)
     print(f"{args.output.name}: {count} frames, {1e3 * fit.residual.mean():.1f} mm from the points")
     return 0
 
@@ -188,22 +203,26 @@ def _pose(args: argparse.Namespace) -> int:
     return 0
 
 
-def _camera(text: str) -> Camera:
-    from engine.tasks.fit.camera import Camera
-
+def _camera(text: str) -> Intrinsics:
+    if text.lower().endswith(".json"):
+        return intrinsics.read(Path(text))
     try:
-        if text.lower().endswith(".json"):
-            content = _json(Path(text))
-            focal, across, down = (float(v) for v in (content["focal"], *content["centre"]))
-        else:
-            focal, across, down = (float(v) for v in text.split(","))
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        focal, across, down = (float(v) for v in text.split(","))
+    except ValueError as error:
         raise FileError(
-            f"{fit(text)} is no camera; write FOCAL,CX,CY in pixels, or a .json with focal and centre."
+            f"{fit(text)} is no camera; write FOCAL,CX,CY in pixels, or name a .json with fx, fy, cx and cy."
         ) from error
     if not (0 < focal <= FARTHEST_PIXEL and max(abs(across), abs(down)) <= FARTHEST_PIXEL):
         raise FileError("A camera's focal length must be positive and its numbers in pixels; correct --camera.")
-    return Camera(focal, (across, down))
+    return Intrinsics((focal, focal), (across, down))
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (float(v) for v in text.split(","))
+    except ValueError as error:
+        raise FileError(f"{fit(text)} is no size of an image; write WIDTH,HEIGHT in pixels.") from error
+    return intrinsics.checked_size("--size", [width, height])
 
 
 @dataclass(frozen=True)

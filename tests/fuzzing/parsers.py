@@ -117,7 +117,16 @@ def _camera(path: Path) -> object:
 def _keypoints(path: Path) -> object:
     from engine.motion import keypoints
 
-    return keypoints.read(path)
+    people = keypoints.read_people(path)
+    if people.tracks:
+        keypoints.to_h36m(people.choose())
+    return people
+
+
+def _keypoints_table(data: bytes, path: Path) -> object:
+    path = path.with_suffix(".csv")
+    path.write_bytes(data)
+    return _keypoints(path)
 
 
 def _bone_map(path: Path) -> object:
@@ -242,6 +251,7 @@ PARSERS = {
         Parser("pose_targets", "targets of a pose for fit, JSON", _file(_pose_targets)),
         Parser("camera", "cameras for fit, JSON", _file(_camera)),
         Parser("keypoints", "2D keypoints, JSON", _file(_keypoints)),
+        Parser("keypoints_table", "2D keypoints, CSV", _keypoints_table),
         Parser("bone_map", "bone maps in the engine, JSON", _file(_bone_map)),
         Parser("extension_bone_map", "bone maps in Blender, JSON", _file(_extension_bone_map)),
         Parser("prior", "weights of networks, safetensors", _file(_pose_prior, shaped.safetensors)),

@@ -103,6 +103,10 @@ def _json(*contents: Any) -> Callable[[], Iterator[bytes]]:
 _NAMED = {"left_wrist": [10.5, 20.0, 0.9], "nose": [1, 2]}
 _COCO = {"image_id": 3, "score": 0.5, "keypoints": [float(n % 7) for n in range(51)]}
 _OPENPOSE = {"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": [0.5] * 75}]}
+_HALPE = {"image_id": "3.jpg", "score": 2.5, "idx": [[1.0]], "keypoints": [float(n % 7) for n in range(78)]}
+_LANDMARKS = [{"x": i / 40, "y": 0.5, "z": 0.1, "visibility": 0.9} for i in range(33)]
+_IMAGES = {"images": [{"id": 3, "file_name": "a_000007.png", "width": 640, "height": 480}], "annotations": [_COCO]}
+_VIEW = {"fps": 25, "camera": {"K": [[900, 0, 320], [0, 900, 240], [0, 0, 1]], "width": 640, "height": 480}}
 _MAP = {"left_hip": "LThigh", "head": "Head", "neck": ""}
 
 
@@ -215,9 +219,33 @@ _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "pose_targets": _json(
         {"left_wrist": [0.1, 1.2, 0.3]}, {"head": {"position": [0, 1, 0], "rotation": [0.1, 0.0, 0.0]}}
     ),
-    "camera": _json({"focal": 1000.0, "centre": [320, 240]}),
+    "camera": _json(
+        {"focal": 1000.0, "centre": [320, 240]},
+        {"fx": 900, "fy": 880.5, "cx": 320, "cy": 240, "width": 640, "height": 480},
+        {"camera_matrix": {"rows": 3, "cols": 3, "data": [900, 0, 320, 0, 900, 240, 0, 0, 1]}, "dist_coeffs": [[0.1]]},
+        _VIEW,
+    ),
     "keypoints": _json(
-        _NAMED, [_NAMED, {}], {"frames": [_OPENPOSE]}, _OPENPOSE, [_COCO, _COCO], {"annotations": [_COCO]}
+        _NAMED,
+        [_NAMED, {}],
+        {"frames": [_OPENPOSE]},
+        _OPENPOSE,
+        [_COCO, _COCO],
+        {"annotations": [_COCO]},
+        [_HALPE, _HALPE | {"image_id": "4.jpg"}, _HALPE | {"idx": 2}],
+        {"3.jpg": _OPENPOSE, "4.jpg": {"bodies": [{"joints": [0.5, 2, 1] * 18}]}},
+        _IMAGES,
+        _VIEW | {"frames": [{"frame": 2, "landmarks": _LANDMARKS}, {"frame": 4, "landmarks": [_LANDMARKS]}]},
+        _VIEW | {"frames": [_LANDMARKS, None, []]},
+        [{"frame": 3, "person": 1, "neck": [5, 6, 0.5, 2.5]}, {"frame": 3, "person": 2, "neck": {"x": 5, "y": 6}}],
+    ),
+    "keypoints_table": lambda: iter(
+        [
+            b"frame,person,nose_x,nose_y,nose_c,neck_x,neck_y,neck_sigma\n1,a,2,3,0.5,4,5,1.5\n2,a,,,,4,5,\n2,b,9,9,1,8,8,2",
+            b"frame_id;joint;x;y;score\r\n0;LWrist;1,5;2,5;0,5\r\n1;nose;2;3;1\r\n",
+            b"frame\tlandmark_id\tx\ty\n" + b"".join(b"0\t%d\t%d\t3\n" % (i, i) for i in range(17)),
+            (",".join(f"x{i},y{i},v{i}" for i in range(17)) + "\n" + ",".join(["3", "4", "0.5"] * 17)).encode(),
+        ]
     ),
     "bone_map": _json(_MAP, {"dposer_bone_map": 1, "rig": "Mixamo", "bones": _MAP}),
     "extension_bone_map": _json({"dposer_bone_map": 1, "rig": "Mixamo", "bones": _MAP}),

@@ -56,6 +56,27 @@ def test_keypoints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> No
     np.testing.assert_array_equal(clip.motion.poses[2], clip.motion.poses[1])
 
 
+def test_a_person_of_a_table_by_the_camera_of_a_file(tmp_path: Path, poses: np.ndarray) -> None:
+    """The same poses as from JSON, though others are seen, pixels are no squares, and the camera was larger."""
+    views = look(poses[:1], 0, occluded=False)
+    pixels, confidence = views.pixels[0], views.confidence[0]
+    named = {m: [*p, c] for m, p, c in zip(MARKS, pixels.tolist(), confidence.tolist(), strict=True) if c > 0}
+    plain = tmp_path / "in.json"
+    plain.write_text(json.dumps({"fps": 50, "camera": {"focal": 1000, "centre": [500, 500]}, "frames": [named]}))
+    rows = [f"0,b,{m},{u},{500 + 0.8 * (v - 500)},{c}" for m, (u, v, c) in named.items()]
+    table, camera = tmp_path / "in.csv", tmp_path / "camera.json"
+    table.write_text("\n".join(["frame,person,joint,x,y,confidence", "0,a,neck,30,40,1", *rows]))
+    camera.write_text(json.dumps({"K": [[2000, 0, 1000], [0, 1600, 1000], [0, 0, 1]], "image_size": [2000, 2000]}))
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    assert main(["fit", str(plain), str(first)]) == 0
+    options = ["--camera", str(camera), "--person", "b", "--size", "1000,1000", "--fps", "50"]
+    assert main(["fit", str(table), str(second), *options]) == 0
+    one, other = amass.read(first).motion, amass.read(second).motion
+    assert one.fps == other.fps == 50
+    np.testing.assert_allclose(one.poses, other.poses, atol=1e-3)
+    np.testing.assert_allclose(one.transl, other.transl, atol=1e-3)
+
+
 def test_joints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> None:
     joints = pose_joints(torch.from_numpy(poses)).numpy()
     source, target = tmp_path / "in.npz", tmp_path / "out.npz"
@@ -220,6 +241,9 @@ def test_joints_in_millimetres_are_refused(
         (["--camera", "a,b"], "no camera"),
         (["--camera=-5,1,1"], "positive"),
         (["--camera", "1000,500,500", "--fps", "0"], "frame rate"),
+        (["--camera", "1000,500,500", "--person", "7"], "choose one of 1"),
+        (["--camera", "1000,500,500", "--size", "3"], "no size"),
+        (["--camera", "gone.json"], "no such file"),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(

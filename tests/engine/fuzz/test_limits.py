@@ -23,7 +23,8 @@ import torch
 from engine import physical_memory
 from engine.commands import fit, fit_clip
 from engine.errors import EngineError, FileError, MotionError, WeightsError
-from engine.motion import amass, bone_map_file, bvh, files, keypoints, npz
+from engine.motion import amass, bone_map_file, bvh, files, intrinsics, keypoints, npz
+from engine.motion.keypoints import csv_file, sightings
 from engine.motion.skeleton import MAX_NAME
 from engine.priors.released import load_released
 from fuzzing import shaped
@@ -38,6 +39,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "clip targets": fit_clip._targets,
     "pose targets": fit._targets,
     "keypoints": keypoints.read,
+    "intrinsics": intrinsics.read,
     "bone map": bone_map_file.read,
     "bone map by hand": bone_map_file.read_plain,
 }
@@ -338,11 +340,41 @@ def test_lists_in_such_numbers_are_no_keypoints(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_folder_of_keypoints_is_counted_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keypoints, "MAX_FRAMES", 3)
+    monkeypatch.setattr(sightings, "MAX_FRAMES", 3)
     for number in range(4):
         (tmp_path / f"{number}.json").write_text('{"neck": [1, 2]}')
     with pytest.raises(FileError, match=r"3\.json comes to more than 3 frames"):
         keypoints.read(tmp_path)
+
+
+def test_a_person_is_not_linked_with_very_many(tmp_path: Path) -> None:
+    """A hundred people in each of many frames, everybody elsewhere in each: nobody is ever found again."""
+    rng = np.random.default_rng(0)
+    places = rng.integers(0, 10**6, (60, 100, 2)).tolist()
+    people = [{"frame": t, "nose": [u, v], "neck": [u, v + 1]} for t in range(60) for u, v in places[t]]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(people))
+    with bounded():
+        assert len(keypoints.read_people(path).tracks) > 4000
+
+
+def test_rows_of_a_table_are_counted_as_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "MAX_ROWS", 100)
+    path = tmp_path / "a.csv"
+    path.write_text("frame,joint,x,y\n" + "0,nose,1,2\n" * 200)
+    refused(keypoints.read, path, "more than 100 rows")
+
+
+def test_a_field_without_end_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('frame,nose_x,nose_y\n"' + "1" * 30_000_000)
+    refused(keypoints.read, path, "no CSV file")
+
+
+def test_tables_of_points_that_nobody_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("frame,joint,x,y\n" + "".join(f"0,n{i},1,2\n" for i in range(6000)))
+    refused(keypoints.read, path, "too many people or points")
 
 
 @pytest.mark.parametrize("score", [10**400, float("nan"), float("inf"), True, "x", None])

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""2D keypoints of people from JSON and CSV: OpenPose, COCO, Halpe, MediaPipe, Human3.6M's order, or points by name.
+
+Accepted content, one frame or many (docs/keypoints.md has examples):
+
+* OpenPose: ``people`` with ``pose_keypoints_2d`` (BODY_25 or COCO), a folder of one file a frame, numbered by its name;
+* COCO: results, or annotations with their ``images`` (17 points, or COCO-WholeBody's 133);
+* Halpe: AlphaPose's results (26 or 136 points) with ``idx``, and its forms for OpenPose and CMU;
+* MediaPipe: 33 landmarks a person, in pixels or as shares of the image, whose size is then needed;
+* by name: ``{"left_wrist": [u, v, confidence, sigma], ...}``; confidence and deviation may be left out;
+* ``{"frames": [...]}``, or a list of any of these; CSV as `csv_file` tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import FileError
+from engine.motion.keypoints import csv_file, json_file
+from engine.motion.keypoints.followed import follow
+from engine.motion.keypoints.layouts import LAYOUTS, MARKS
+from engine.motion.keypoints.sightings import Sightings
+from engine.motion.keypoints.tracks import People
+from engine.wording import fit
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Keypoints of one person on the body.
+
+    Attributes:
+        pixels: (T, K, 2) float64, u to the right and v down, in the order of `MARKS`; zero where not seen.
+        confidence: (T, K) float64 from 0, not seen, to 1.
+    """
+
+    pixels: np.ndarray
+    confidence: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def read_people(path: Path, size: tuple[int, int] | None = None, layout: str | None = None) -> People:
+    """Read a file, or a folder of JSON files of one frame each.
+
+    Args:
+        path: a file that ends in .csv, .tsv or .txt is CSV, any other JSON.
+        size: (width, height) of the images in pixels, for places that are shares of them; None for what the file says.
+        layout: one of `LAYOUTS`, of points in order; None for what the file says, or else their count tells.
+
+    Raises:
+        FileError: missing, of none of the known forms, without frames, with numbers out of bounds, or with shares of an
+            image whose size nobody says.
+    """
+    if layout is not None and layout not in LAYOUTS:
+        raise FileError(f"There is no layout {fit(layout)}; name one of {', '.join(LAYOUTS)}.")
+    if not path.is_dir():
+        reader = csv_file.read if path.suffix.lower() in csv_file.CSV_ENDINGS else json_file.read
+        return follow(reader(path, layout), size)
+    files = sorted(path.glob("*.json"))
+    if not files:
+        raise FileError(f"There are no .json files in {path.name}; name another folder.")
+    found = Sightings(path.name)
+    for file in files:
+        found.join(json_file.read(file, layout), file.name)
+    found.name = path.name
+    return follow(found, size)
+
+
+def read(path: Path, who: str | int | None = None, size: tuple[int, int] | None = None) -> Keypoints:
+    """One person of a file or a folder, with a row for each frame: `who`, or the most certain.
+
+    Raises:
+        FileError: as `read_people`, or there is no such person; of nobody at all no point is seen in any frame.
+    """
+    people = read_people(path, size)
+    if who is None and not people.tracks:
+        count = people.last - people.first + 1
+        return Keypoints(np.zeros((count, len(MARKS), 2)), np.zeros((count, len(MARKS))))
+    track = people.choose(who)
+    return Keypoints(track.pixels[:, : len(MARKS)], track.confidence[:, : len(MARKS)])
