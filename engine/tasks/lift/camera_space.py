@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from engine.errors import MotionError
 from engine.motion.h36m import JOINTS
 from engine.priors.detector_width import own_width
-from engine.priors.image_frame import camera_frame
+from engine.priors.image_frame import camera_frame, to_the_axis
 from engine.priors.joint_prior import Seen
 from engine.tasks.fit.camera import Camera
 from engine.tasks.lift.smoothing_spline import smoothing_spline
@@ -28,6 +27,7 @@ of 0.1 says some 0.1 m, as an outlier does."""
 STEEPEST = 3.0  # tangent, of rays that count: farther from the axis, no pinhole camera is of use
 RAY_DEVIATION = 0.005  # radians: how exactly the pelvis is brought onto the axis, 15 mm at 3 m
 RAY_ROUGHNESS = 1.0  # rad^2 / s^3: a person who passes at 3 m and turns
+LEAST_AHEAD = -0.1
 
 _PELVIS = JOINTS.index("pelvis")
 _TORSO = [
@@ -126,11 +126,9 @@ def _turns(rays: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
         raise MotionError("No frame shows hips, shoulders or the spine; choose another person.")
     deviation = np.repeat(np.where(known, RAY_DEVIATION, np.inf)[:, None], 3, axis=1)
     way = smoothing_spline(middle, deviation, RAY_ROUGHNESS, fps)
+    way[:, 2] = np.minimum(way[:, 2], LEAST_AHEAD)  # where a long gap is bridged by a curve
     way /= np.linalg.norm(way, axis=1, keepdims=True)
-    ahead = np.array([0.0, 0.0, -1.0])
-    axis = np.cross(way, ahead)
-    sine, angle = np.linalg.norm(axis, axis=1), np.arctan2(np.linalg.norm(axis, axis=1), way @ ahead)
-    return Rotation.from_rotvec(axis * (angle / np.maximum(sine, 1e-12))[:, None]).as_matrix()
+    return to_the_axis(torch.from_numpy(way)).numpy()
 
 
 def _check(pixels: np.ndarray, confidence: np.ndarray, sigma: np.ndarray | None) -> None:
