@@ -109,11 +109,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _fit_2d(args: argparse.Namespace) -> int:
     given = None if args.camera is None else camera(args.camera)
-    people = keypoints.read_people(args.input, None if args.size is None else image_size(args.size), args.layout)
+    people = keypoints.read(args.input, None if args.size is None else image_size(args.size), args.layout)
     view = given or people.camera
     if view is None:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
     view = view.resized(people.size)
+    if view.distorted:
+        print("The camera's distortion is not modelled; take it out of the keypoints if it is large.", file=sys.stderr)
     found = people.choose(args.person)
     pixels = view.squared(found.pixels[:, : len(keypoints.MARKS)])
     confidence = found.confidence[:, : len(keypoints.MARKS)]

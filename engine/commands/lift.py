@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             used, or an option is out of range. WeightsError: the prior cannot be had.
     """
     targets = _targets(args)
-    people = keypoints.read_people(args.input, None if args.size is None else image_size(args.size), args.layout)
+    people = keypoints.read(args.input, None if args.size is None else image_size(args.size), args.layout)
     track = people.choose(args.person)
     view = _view(args, people)
     pixels, confidence, sigma = keypoints.to_h36m(track)

@@ -17,6 +17,11 @@ def mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
 
 def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
     """MPJPE in mm after aligning every frame by the best similarity (Procrustes; Umeyama 1991)."""
+    return mpjpe(similar(joints, truth), truth)
+
+
+def similar(joints: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Joints (T, J, 3), every frame moved, turned and scaled to be nearest to the truth (Umeyama 1991)."""
     centre, aim = joints.mean(axis=1, keepdims=True), truth.mean(axis=1, keepdims=True)
     x, y = joints - centre, truth - aim
     u, s, vt = np.linalg.svd(np.swapaxes(x, 1, 2) @ y)
@@ -24,7 +29,7 @@ def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
     sign[:, 2] = np.sign(np.linalg.det(u @ vt))
     rotation = u * sign[:, None] @ vt
     scale = (s * sign).sum(axis=1) / np.maximum((x**2).sum(axis=(1, 2)), 1e-12)
-    return mpjpe(scale[:, None, None] * x @ rotation + aim, truth)
+    return scale[:, None, None] * x @ rotation + aim
 
 
 def rotation_error(quat: np.ndarray, truth: np.ndarray) -> float:

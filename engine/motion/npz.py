@@ -123,6 +123,24 @@ def array(
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
+def pickled(
+    name: str, members: Mapping[str, bytes], key: str, advice: str = "download or export it again"
+) -> memoryview:
+    """The pickle of an object array of an archive, unopened.
+
+    Args: as of `array`.
+
+    Raises:
+        FileError: there is no array of that name, it is damaged, or holds no objects.
+    """
+    if key not in members:
+        raise FileError(f"{name} has no array {key!r}; choose another file.")
+    dtype, _, _, begin = _header(members[key])
+    if dtype is None or dtype.kind != "O":
+        raise FileError(f"{name} holds no dictionary in {key!r}; {advice}.")
+    return memoryview(members[key])[begin:]
+
+
 def texts(found: np.ndarray) -> list[str]:
     """The texts of an array of them, whatever they hold; raises ValueError for more than `MAX_TEXTS`."""
     if found.size > MAX_TEXTS:

@@ -24,6 +24,9 @@ JOINT_COUNT = len(JOINTS)
 DIM = 3 * JOINT_COUNT
 UNIT = 0.0625
 """Metres that an event counts as one: the spread of a joint is then some units, as with the paper's scale of 30."""
+CAUTION = 2.0
+UNKNOWN_PLACE = 0.15
+"""Metres from the pelvis to the mean of what is seen, a standard deviation."""
 
 
 class Seen(NamedTuple):
@@ -65,39 +68,82 @@ class JointPrior(nn.Module):
 
     "Joints" are (B, 17, 3) metres, the pelvis at 0; an "event" is those in units of `UNIT`, flat (B, 51).
 
+    What can be known of each coordinate by itself, from the data's spread and from what is seen of it, needs no
+    network: given x0 ~ N(c, s^2), the noise in x_t = alpha x0 + sigma z has the mean sigma (x_t - alpha c) / d^2 and
+    the standard deviation alpha s / d, where d^2 = alpha^2 s^2 + sigma^2. The network is shown (x_t - alpha c) / d and
+    tells what is left in units of that deviation (as Karras et al. 2022, sec. 5, do without a condition). So an exact
+    coordinate comes out exact, and all of the network is there for the others.
+
     Args:
         network: over 51 dimensions, told 102 numbers.
+        mean, std: (51,) units, of events.
         sde: forward diffusion.
     """
 
-    def __init__(self, network: ConditionalJointMLP, sde: SubVP | None = None) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: ConditionalJointMLP, mean: Tensor, std: Tensor, sde: SubVP | None = None) -> None:
         super().__init__()
         self.network = network
         self.sde = sde or SubVP()
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("std", std.clone())
 
-    def told(self, seen: Seen) -> Tensor:
-        """What the network is told of a centred observation, (B, 102).
+    def gaussian(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (B, 51) in units of each coordinate of an event, given what is seen of it alone.
 
-        Coordinates in units, scaled by trust, and the trust: 0 where unknown, else 1 / sqrt(1 + s^2) for a doubt of s.
+        What is seen is centred, so a doubt of the pelvis is every joint's, and a hidden one makes the place doubtful;
+        and since detectors are now and then more certain than right, doubt is taken for `CAUTION` times as much.
         """
-        return told(seen)
+        own, pelvis = seen.doubt, seen.doubt[:, :1]
+        shift = torch.where(torch.isfinite(pelvis), pelvis, UNKNOWN_PLACE)
+        doubt = CAUTION * (own.square() + shift.square()).sqrt().flatten(1) / UNIT
+        variance = self.std.square()
+        known = torch.isfinite(doubt)
+        squared = torch.where(known, doubt, 0.0).square()
+        gain = torch.where(known, variance / (variance + squared).clamp_min(1e-12), 0.0)
+        event = torch.where(seen.known, seen.joints, 0.0).flatten(1) / UNIT
+        mean = self.mean + gain * (event - self.mean)
+        return mean, torch.where(known, gain * squared, variance).sqrt()
+
+    def noise(self, x_t: Tensor, t: Tensor, mean: Tensor, std: Tensor, seen: Tensor | list[Tensor]) -> Tensor:
+        """The predicted noise (B, 51).
+
+        Args:
+            x_t: (B, 51) diffused events.
+            t: (B',) times, each for B / B' consecutive events.
+            mean, std: (B, 51) or (1, 51), of `gaussian`.
+            seen: what the network is told.
+        """
+        alpha, sigma = (c.reshape(-1, 1) for c in self.sde.marginal(t))
+        if 1 < len(alpha) < len(x_t):
+            alpha, sigma = (c.repeat_interleave(len(x_t) // len(t), dim=0) for c in (alpha, sigma))
+        around = x_t - alpha * mean
+        spread = ((alpha * std).square() + sigma.square()).sqrt()
+        left = self.network(around / spread, t, seen).float()
+        return sigma * around / spread.square() + alpha * std / spread * left
 
     def under(self, seen: Seen, hypotheses: int = 1) -> Denoise:
         """The denoiser of samplers for events (B * hypotheses, 51), those of one person side by side."""
-        biases = self.network.condition_path(self.told(seen))
+        shared = (*self.gaussian(seen), *self.network.condition_path(told(seen)))
         if hypotheses > 1:
-            biases = [bias.repeat_interleave(hypotheses, dim=0) for bias in biases]
+            shared = tuple(rows.repeat_interleave(hypotheses, dim=0) for rows in shared)
+        mean, std, *biases = shared
 
         def denoise(x_t: Tensor, t: Tensor) -> Estimate:
             alpha, sigma = (c.reshape(-1, 1) for c in self.sde.marginal(t))
-            noise = self.network(x_t, t, biases).float()
+            noise = self.noise(x_t, t, mean, std, biases)
             return Estimate((x_t - sigma * noise) / alpha, noise, -noise / sigma)
 
         return denoise
 
 
 def told(seen: Seen) -> Tensor:
-    """(B, 102): see `JointPrior.told`."""
+    """What networks are told of a centred observation, (B, 102).
+
+    Coordinates in units, scaled by trust, and the trust: 0 where unknown, else 1 / sqrt(1 + s^2) for s units of doubt.
+    """
     doubt = torch.where(seen.known, seen.doubt / UNIT, 0.0)
     trust = torch.where(seen.known, torch.rsqrt(1.0 + doubt.square()), 0.0)
     joints = torch.where(seen.known, seen.joints / UNIT, 0.0) * trust

@@ -8,15 +8,18 @@ from pathlib import Path
 from torch import Tensor
 
 from engine.diffusion.joint_network import ConditionalJointMLP, JointMLP
-from engine.priors.joint_prior import JointPrior
+from engine.errors import WeightsError
+from engine.priors.joint_prior import DIM, JointPrior
 from engine.priors.prior_file import FOLDER, load_prior, save_prior
 
 SCHEMA, TWIN_SCHEMA = "dposer-joint-prior/1", "dposer-joint-regressor/1"
 
 
 def save_joint_prior(path: Path, prior: JointPrior, notes: dict[str, str]) -> None:
-    """Write a prior as half-precision safetensors, whole or not at all."""
-    save_prior(path, SCHEMA, prior.network, prior.network.settings, {}, notes)
+    """Write a prior as half-precision safetensors (statistics stay float32), whole or not at all."""
+    save_prior(
+        path, SCHEMA, prior.network, prior.network.settings, {"mean": prior.mean, "std": prior.std}, notes
+    )
 
 
 def save_joint_regressor(path: Path, network: JointMLP, notes: dict[str, str]) -> None:
@@ -31,7 +34,12 @@ def load_joint_prior(path: Path | None = None) -> JointPrior:
         WeightsError: the file is missing, damaged, made for another network, or holds NaN.
     """
     path = path or FOLDER / "gfpose.safetensors"
-    return load_prior(path, SCHEMA, "prior of joints", ConditionalJointMLP, _build)
+
+    def check(prior: JointPrior) -> None:
+        if prior.mean.shape != (DIM,) or prior.std.shape != (DIM,) or (prior.std < 0).any():
+            raise WeightsError(f"The weights file {path.name} holds statistics that are not of {DIM} numbers.")
+
+    return load_prior(path, SCHEMA, "prior of joints", ConditionalJointMLP, _build, check)
 
 
 def load_joint_regressor(path: Path) -> JointMLP:
@@ -40,4 +48,4 @@ def load_joint_regressor(path: Path) -> JointMLP:
 
 
 def _build(network: ConditionalJointMLP, metadata: dict[str, str], tensors: dict[str, Tensor]) -> JointPrior:
-    return JointPrior(network)
+    return JointPrior(network, tensors.pop("mean"), tensors.pop("std"))

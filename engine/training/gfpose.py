@@ -27,6 +27,8 @@ SHARE_OF_3D = 0.3
 DOUBTFUL_3D, MOST_DOUBT_3D = 0.3, 0.06
 """Share of 3D conditions that are noisy, and the largest standard deviation of their noise in metres."""
 DETECTORS = {"mixed": Detector(), "exact": EXACT, "detected": DETECTED}
+STATISTICS = 20_000
+"""People that mean and spread are taken of."""
 VALIDATED, VALIDATION_SEED, VALIDATION_TIMES = 4096, 7, 64
 
 
@@ -59,7 +61,7 @@ def noise_loss(prior: JointPrior, joints: Tensor, seen: Seen, times: Tensor, z: 
         z: (B, 51) noise.
     """
     x_t = diffuse(prior.sde, to_event(joints), times.repeat_interleave(len(joints) // len(times)), z)
-    noise = prior.network(x_t, times, prior.told(seen)).float()
+    noise = prior.noise(x_t, times, *prior.gaussian(seen), told(seen))
     return (noise - z).square().mean()
 
 
@@ -109,7 +111,10 @@ def train_gfpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
         )
 
     network = ConditionalJointMLP(hidden=args.hidden, embed=args.embed, dropout=args.dropout, blocks=args.blocks)
-    prior = JointPrior(network).to(ranks.device)
+    events = to_event(people.draw(STATISTICS, torch.Generator().manual_seed(args.seed)))
+    # With sides swapped half the time, and turned any way, nobody is to one side or in front.
+    mean = events.mean(dim=0).unflatten(0, (-1, 3)) * torch.tensor([0.0, 1.0, 0.0]).to(events)
+    prior = JointPrior(network, mean.flatten(), events.std(dim=0)).to(ranks.device)
     times = stratified_times(VALIDATION_TIMES, prior.sde.t_min, prior.sde.t_max, generator).to(ranks.device)
 
     def loss(model: JointPrior, generator: torch.Generator) -> Tensor:

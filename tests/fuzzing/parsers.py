@@ -25,6 +25,8 @@ Reader = Callable[[bytes, Path], object]
 
 AMASS = ("poses", "trans", "root_orient", "pose_body", "betas", "gender", "mocap_framerate", "fps")
 SMPL = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "hands_meanl")
+JOINT_ARCHIVE = ("data",)
+MATLAB = ("annot2", "cameras")
 POINTS = ("points", "joint_names", "places", "joints", "turns")
 
 HEAVY = (
@@ -117,7 +119,7 @@ def _camera(path: Path) -> object:
 def _keypoints(path: Path) -> object:
     from engine.motion import keypoints
 
-    people = keypoints.read_people(path)
+    people = keypoints.read(path)
     if people.tracks:
         keypoints.to_h36m(people.choose())
     return people
@@ -127,6 +129,30 @@ def _keypoints_table(data: bytes, path: Path) -> object:
     path = path.with_suffix(".csv")
     path.write_bytes(data)
     return _keypoints(path)
+
+
+def _joint_archive(path: Path) -> object:
+    from engine.training.joint_sets import mpi_inf_3dhp_npz
+
+    return list(mpi_inf_3dhp_npz.read_test(path))
+
+
+def _mat5(path: Path) -> object:
+    from engine.training.joint_sets import mat5
+
+    return mat5.read(path, MATLAB)
+
+
+def _room_cameras(path: Path) -> object:
+    from engine.training.joint_sets import human36m_cameras
+
+    return human36m_cameras.read(path)
+
+
+def _calibration(path: Path) -> object:
+    from engine.training.joint_sets import mpi_inf_3dhp_cameras
+
+    return mpi_inf_3dhp_cameras.read(path)
 
 
 def _bone_map(path: Path) -> object:
@@ -251,6 +277,10 @@ PARSERS = {
         Parser("pose_targets", "targets of a pose for fit, JSON", _file(_pose_targets)),
         Parser("camera", "cameras for fit, JSON", _file(_camera)),
         Parser("keypoints", "2D keypoints, JSON", _file(_keypoints)),
+        Parser("joint_archive", "pickled arrays of joints, .npz", _archive(JOINT_ARCHIVE, _joint_archive)),
+        Parser("mat5", "MATLAB files", _file(_mat5)),
+        Parser("room_cameras", "Human3.6M's cameras, JSON", _file(_room_cameras)),
+        Parser("calibration", "MPI-INF-3DHP's cameras", _file(_calibration)),
         Parser("keypoints_table", "2D keypoints, CSV", _keypoints_table),
         Parser("bone_map", "bone maps in the engine, JSON", _file(_bone_map)),
         Parser("extension_bone_map", "bone maps in Blender, JSON", _file(_extension_bone_map)),

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import re
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import joint_set_files
 import numpy as np
+from scipy.io import savemat
 
 from fuzzing import shaped
-from fuzzing.parsers import AMASS, POINTS, ROOT, SMPL
+from fuzzing.parsers import AMASS, JOINT_ARCHIVE, POINTS, ROOT, SMPL
 
 DATA = ROOT.parent / "shared" / "data"
 FRAMES = 2
@@ -96,6 +100,32 @@ def _clip_targets() -> Iterator[bytes]:
     yield from _archives(POINTS, arrays | {"turns": np.tile([1.0, 0, 0, 0], (FRAMES, 1, 1))})
 
 
+def _joint_archive() -> Iterator[bytes]:
+    view = {"data_3d": np.ones((1, 17, 3), "f4"), "data_2d": np.ones((1, 17, 2), "f4"), "valid": np.ones(1)}
+    box = np.array({"TS1": view, "TS5": view}, dtype=object)
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "|O", "fortran_order": False, "shape": ()})
+    for protocol in (2, 4):
+        yield shaped.parts({"data": head.getvalue() + pickle.dumps(box, protocol=protocol)}, JOINT_ARCHIVE)
+
+
+def _mat5() -> Iterator[bytes]:
+    cells = np.empty((2, 1), object)
+    cells[:, 0] = [np.ones((2, 3)), np.ones((1, 1), "u1")]
+    for packed in (False, True):
+        stream = io.BytesIO()
+        savemat(stream, {"annot2": cells, "cameras": np.arange(3)}, do_compression=packed)
+        yield stream.getvalue()
+
+
+def _made(make: Callable[[Path], Path]) -> Callable[[], Iterator[bytes]]:
+    def seed() -> Iterator[bytes]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield make(Path(folder, "file")).read_bytes()
+
+    return seed
+
+
 def _json(*contents: Any) -> Callable[[], Iterator[bytes]]:
     return lambda: (json.dumps(content).encode() for content in contents)
 
@@ -118,8 +148,6 @@ def _weights(name: str) -> Iterator[bytes]:
 
 
 def _prior() -> Iterator[bytes]:
-    import tempfile
-
     from engine.diffusion.networks import ScoreMLP
     from engine.priors.pose_prior import PosePrior
     from engine.priors.weights import save_pose_prior
@@ -247,6 +275,10 @@ _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
             (",".join(f"x{i},y{i},v{i}" for i in range(17)) + "\n" + ",".join(["3", "4", "0.5"] * 17)).encode(),
         ]
     ),
+    "joint_archive": _joint_archive,
+    "mat5": _mat5,
+    "room_cameras": _made(lambda path: joint_set_files.json_of_cameras(path, *joint_set_files.camera_numbers(0))),
+    "calibration": _made(lambda path: joint_set_files.calibration(path, {0: (1500.0, 1500.0, 1024.0, 1024.0)})),
     "bone_map": _json(_MAP, {"dposer_bone_map": 1, "rig": "Mixamo", "bones": _MAP}),
     "extension_bone_map": _json({"dposer_bone_map": 1, "rig": "Mixamo", "bones": _MAP}),
     "prior": _prior,

@@ -32,7 +32,7 @@ MODULES: dict[str, str] = {
     "dragging": "dragging:dragging",
     "auxiliary": "training:auxiliary",
     "motion-training": "motion_training:motion_training",
-}
+} | {f"gfpose-{number}": f"gfpose:table_{number}" for number in (1, 4, 5, 6, 7, 9, 10, 15, 16, 17)}
 """Table name -> module in this package and its function ``(Context) -> Table``."""
 
 

@@ -4,7 +4,7 @@
 from engine.motion.keypoints.csv_file import CSV_ENDINGS
 from engine.motion.keypoints.h36m import to_h36m
 from engine.motion.keypoints.layouts import BODY_25, LAYOUTS, MARKS, POINTS
-from engine.motion.keypoints.reader import Keypoints, read, read_people
+from engine.motion.keypoints.reader import read
 from engine.motion.keypoints.tracks import People, Track
 
 __all__ = [
@@ -13,10 +13,8 @@ __all__ = [
     "LAYOUTS",
     "MARKS",
     "POINTS",
-    "Keypoints",
     "People",
     "Track",
     "read",
-    "read_people",
     "to_h36m",
 ]

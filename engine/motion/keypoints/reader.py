@@ -13,37 +13,18 @@ Accepted content, one frame or many (docs/keypoints.md has examples):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from engine.errors import FileError
 from engine.motion.keypoints import csv_file, json_file
 from engine.motion.keypoints.followed import follow
-from engine.motion.keypoints.layouts import LAYOUTS, MARKS
+from engine.motion.keypoints.layouts import LAYOUTS
 from engine.motion.keypoints.sightings import Sightings
 from engine.motion.keypoints.tracks import People
 from engine.wording import fit
 
 
-@dataclass(frozen=True)
-class Keypoints:
-    """Keypoints of one person on the body.
-
-    Attributes:
-        pixels: (T, K, 2) float64, u to the right and v down, in the order of `MARKS`; zero where not seen.
-        confidence: (T, K) float64 from 0, not seen, to 1.
-    """
-
-    pixels: np.ndarray
-    confidence: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-
-def read_people(path: Path, size: tuple[int, int] | None = None, layout: str | None = None) -> People:
+def read(path: Path, size: tuple[int, int] | None = None, layout: str | None = None) -> People:
     """Read a file, or a folder of JSON files of one frame each.
 
     Args:
@@ -68,17 +49,3 @@ def read_people(path: Path, size: tuple[int, int] | None = None, layout: str | N
         found.join(json_file.read(file, layout), file.name)
     found.name = path.name
     return follow(found, size)
-
-
-def read(path: Path, who: str | int | None = None, size: tuple[int, int] | None = None) -> Keypoints:
-    """One person of a file or a folder, with a row for each frame: `who`, or the most certain.
-
-    Raises:
-        FileError: as `read_people`, or there is no such person; of nobody at all no point is seen in any frame.
-    """
-    people = read_people(path, size)
-    if who is None and not people.tracks:
-        count = people.last - people.first + 1
-        return Keypoints(np.zeros((count, len(MARKS), 2)), np.zeros((count, len(MARKS))))
-    track = people.choose(who)
-    return Keypoints(track.pixels[:, : len(MARKS)], track.confidence[:, : len(MARKS)])

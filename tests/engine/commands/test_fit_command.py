@@ -56,7 +56,9 @@ def test_keypoints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> No
     np.testing.assert_array_equal(clip.motion.poses[2], clip.motion.poses[1])
 
 
-def test_a_person_of_a_table_by_the_camera_of_a_file(tmp_path: Path, poses: np.ndarray) -> None:
+def test_a_person_of_a_table_by_the_camera_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], poses: np.ndarray
+) -> None:
     """The same poses as from JSON, though others are seen, pixels are no squares, and the camera was larger."""
     views = look(poses[:1], 0, occluded=False)
     pixels, confidence = views.pixels[0], views.confidence[0]
@@ -66,11 +68,14 @@ def test_a_person_of_a_table_by_the_camera_of_a_file(tmp_path: Path, poses: np.n
     rows = [f"0,b,{m},{u},{500 + 0.8 * (v - 500)},{c}" for m, (u, v, c) in named.items()]
     table, camera = tmp_path / "in.csv", tmp_path / "camera.json"
     table.write_text("\n".join(["frame,person,joint,x,y,confidence", "0,a,neck,30,40,1", *rows]))
-    camera.write_text(json.dumps({"K": [[2000, 0, 1000], [0, 1600, 1000], [0, 0, 1]], "image_size": [2000, 2000]}))
+    matrix = {"K": [[2000, 0, 1000], [0, 1600, 1000], [0, 0, 1]], "dist_coeffs": [0.01, 0]}
+    camera.write_text(json.dumps(matrix | {"image_size": [2000, 2000]}))
     first, second = tmp_path / "first.npz", tmp_path / "second.npz"
     assert main(["fit", str(plain), str(first)]) == 0
+    assert "distortion" not in capsys.readouterr().err
     options = ["--camera", str(camera), "--person", "b", "--size", "1000,1000", "--fps", "50"]
     assert main(["fit", str(table), str(second), *options]) == 0
+    assert "distortion is not modelled" in capsys.readouterr().err
     one, other = amass.read(first).motion, amass.read(second).motion
     assert one.fps == other.fps == 50
     np.testing.assert_allclose(one.poses, other.poses, atol=1e-3)

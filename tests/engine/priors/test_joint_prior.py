@@ -10,7 +10,7 @@ import torch
 
 from engine.diffusion.joint_network import ConditionalJointMLP, JointMLP
 from engine.errors import WeightsError
-from engine.priors.joint_prior import UNIT, JointPrior, Seen, centre, from_event, to_event, told
+from engine.priors.joint_prior import CAUTION, UNIT, JointPrior, Seen, centre, from_event, to_event, told
 from engine.priors.joint_weights import (
     load_joint_prior,
     load_joint_regressor,
@@ -48,13 +48,57 @@ def test_the_centre_is_the_pelvis_or_what_is_seen() -> None:
     torch.testing.assert_close((centred.joints + middle)[0, :, :2], joints[0, :, :2])
 
 
+def test_a_network_that_tells_nothing_leaves_gaussian_conditioning() -> None:
+    """The estimate is then the posterior mean of independent coordinates, by the textbook's formula."""
+    torch.manual_seed(1)
+    network = small()
+    torch.nn.init.zeros_(network.post.weight)
+    torch.nn.init.zeros_(network.post.bias)
+    mean, std = torch.randn(51), torch.rand(51) + 0.5
+    prior = JointPrior(network, mean, std)
+    joints, doubt = 0.1 * torch.randn(6, 17, 3), torch.full((6, 17, 3), 0.02)
+    doubt[:3, :, 2] = torch.inf
+    doubt[4:] = 0.0
+    joints[:, 0], doubt[:, 0, :2] = 0.0, 0.0
+    doubt[:, 0, 2] = torch.where(torch.arange(6) < 3, torch.inf, 0.0)
+    seen = Seen(joints, doubt)
+    x_t, t = torch.randn(6, 51), torch.tensor([0.3])
+    with torch.no_grad():
+        found = prior.under(seen)(x_t, t)
+    alpha, sigma = (float(c) for c in prior.sde.marginal(t))
+    precision = 1.0 / std.square() + (alpha / sigma) ** 2
+    weighted = mean / std.square() + alpha * x_t / sigma**2
+    seen_precision = torch.where(seen.known, (CAUTION * doubt / UNIT).clamp_min(1e-4) ** -2, 0.0).flatten(1)
+    y = torch.where(seen.known, joints / UNIT, 0.0).flatten(1)
+    expected = (weighted + seen_precision * y) / (precision + seen_precision)
+    torch.testing.assert_close(found.x0, expected, atol=2e-4, rtol=2e-4)
+    # An exact coordinate is exact, whatever the network says.
+    torch.nn.init.normal_(network.post.weight)
+    with torch.no_grad():
+        loud = prior.under(seen)(x_t, t).x0
+    torch.testing.assert_close(loud[4:], y[4:], atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(loud[:3], found.x0[:3], atol=0.1)
+
+
+def test_a_doubtful_pelvis_makes_every_joint_doubtful() -> None:
+    prior = JointPrior(small(), torch.zeros(51), torch.full((51,), 4.0))
+    joints, doubt = torch.zeros(1, 17, 3), torch.full((1, 17, 3), 0.01)
+    sure = prior.gaussian(Seen(joints, doubt))[1]
+    doubt[:, 0] = 0.2
+    less = prior.gaussian(Seen(joints, doubt))[1]
+    doubt[:, 0] = torch.inf
+    hidden = prior.gaussian(Seen(joints, doubt))[1]
+    assert (less[:, 3:] > 2.0 * sure[:, 3:]).all()
+    assert (hidden[:, 3:] > 2.0 * sure[:, 3:]).all() and torch.equal(hidden[:, :3], torch.full((1, 3), 4.0))
+
+
 def test_events_are_joints() -> None:
     joints = torch.randn(2, 5, 17, 3)
     torch.testing.assert_close(from_event(to_event(joints)), joints)
 
 
 def test_weights_come_back(tmp_path: Path) -> None:
-    prior = JointPrior(small()).eval()
+    prior = JointPrior(small(), torch.randn(51), torch.rand(51) + 0.5).eval()
     save_joint_prior(tmp_path / "a.safetensors", prior, {"seed": "1"})
     again = load_joint_prior(tmp_path / "a.safetensors")
     seen = Seen(torch.randn(4, 17, 3), torch.zeros(4, 17, 3))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import FileError
-from engine.motion.keypoints import POINTS, read_people
+from engine.motion.keypoints import POINTS, read
 
 Save = Callable[..., Path]
 
@@ -53,7 +53,7 @@ def rows(scene: Any, mark: str, frames: list[int], decimal: str = ".") -> list[s
 def test_wide(save: Save, scene: Any, mark: str, called: str, written: Callable[[str], str], join: str) -> None:
     parts = [f"{written(name)}{join}{part}" for name in NAMES for part in ("x", "y", called)]
     lines = [mark.join(["Frame", "Person_ID", *parts]), *rows(scene, mark, [4, 5, 9])]
-    people = read_people(save("\n".join(lines), "a.csv"))
+    people = read(save("\n".join(lines), "a.csv"))
     check(people, scene, [4, 5, 9])
     assert (people.first, people.last) == (4, 9)
     assert len(people.choose("a")) == 6
@@ -62,7 +62,7 @@ def test_wide(save: Save, scene: Any, mark: str, called: str, written: Callable[
 def test_decimal_commas_comments_empty_lines_and_a_byte_order_mark(save: Save, scene: Any) -> None:
     head = ";".join(["frame", "track", *(f"{name}_{part}" for name in NAMES for part in ("x", "y", "c"))])
     lines = ["\ufeff# of a spreadsheet, by hand", "", head, *rows(scene, ";", [0, 1], ","), ";;", ""]
-    check(read_people(save("\r\n".join(lines), "a.csv")), scene, [0, 1])
+    check(read(save("\r\n".join(lines), "a.csv")), scene, [0, 1])
 
 
 def test_long_by_name_in_any_order_of_rows(save: Save, scene: Any) -> None:
@@ -74,7 +74,7 @@ def test_long_by_name_in_any_order_of_rows(save: Save, scene: Any) -> None:
         for x, y, c in [scene.at(p, t, name)]
     ]
     np.random.default_rng(0).shuffle(lines)
-    people = read_people(save("\n".join(["frame,joint,x,y,visibility,person,sigma", *lines]), "a.csv"))
+    people = read(save("\n".join(["frame,joint,x,y,visibility,person,sigma", *lines]), "a.csv"))
     check(people, scene, [2, 3])
     sigma = people.tracks[0].sigma
     assert sigma is not None
@@ -96,26 +96,26 @@ def test_mediapipe_by_number(save: Save, header: Callable[[int], list[str]]) -> 
     columns = ["class", *(cell for i in range(33) for cell in header(i))]
     values = ["walk", *(repr(v) for i in range(33) for v in (i / 40, 0.5 + i / 100, -0.2, 0.9))]
     path = save(",".join(columns) + "\n" + ",".join(values), "a.csv")
-    track = read_people(path, (200, 100)).choose()
+    track = read(path, (200, 100)).choose()
     np.testing.assert_allclose(track.pixels[0, POINTS.index("right_wrist")], [200 * 16 / 40, 100 * 0.66])
     np.testing.assert_allclose(track.pixels[0, POINTS.index("left_ankle")], [200 * 27 / 40, 100 * 0.77])
     assert track.confidence.max() == 0.9
     with pytest.raises(FileError, match="add width and height"):
-        read_people(path)
+        read(path)
 
 
 def test_long_by_number(save: Save) -> None:
     lines = [f"{t},{i},{10 * i},{5 * i + t},0.5" for t in range(2) for i in range(33)]
-    track = read_people(save("\n".join(["frame_id,landmark_id,x,y,score", *lines]), "a.csv")).choose()
+    track = read(save("\n".join(["frame_id,landmark_id,x,y,score", *lines]), "a.csv")).choose()
     assert track.pixels[1, POINTS.index("left_knee")].tolist() == [250.0, 126.0]  # number 25
     path = save("\n".join(["frame,joint_id,x,y", *(f"0,{i},{i},1" for i in range(17))]), "b.csv")
-    assert read_people(path).choose().pixels[0, POINTS.index("right_ankle"), 0] == 16.0
-    assert read_people(path, layout="h36m_17").choose().pixels[0, POINTS.index("head_top"), 0] == 10.0
+    assert read(path).choose().pixels[0, POINTS.index("right_ankle"), 0] == 16.0
+    assert read(path, layout="h36m_17").choose().pixels[0, POINTS.index("head_top"), 0] == 10.0
 
 
 def test_cells_that_are_empty_or_nan_are_not_seen(save: Save) -> None:
     path = save("nose_x,nose_y,neck_x,neck_y\n1,2,,\n3,nan,5,6\n,,,\n", "a.csv")
-    people = read_people(path)
+    people = read(path)
     track = people.choose()
     nose, neck = POINTS.index("nose"), POINTS.index("neck")
     assert track.confidence[:, [nose, neck]].tolist() == [[1, 0], [0, 1]]
@@ -150,7 +150,7 @@ def test_cells_that_are_empty_or_nan_are_not_seen(save: Save) -> None:
 )
 def test_what_is_wrong_is_told_in_a_sentence(save: Save, text: str, says: str) -> None:
     with pytest.raises(FileError, match=says) as caught:
-        read_people(save(text, "a.csv")).choose()
+        read(save(text, "a.csv")).choose()
     assert str(caught.value).endswith(".")
     assert len(str(caught.value)) < 1000
 
@@ -159,7 +159,7 @@ def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"frame,nose_x,nose_y\n1,2,\xff\xfe\n")
     with pytest.raises(FileError, match="UTF-8"):
-        read_people(path)
+        read(path)
 
 
 CELL = st.sampled_from(["frame", "person", "joint", "x", "y", "c", "nose", "nose_x", "nose_y", "neck_sigma", "1", "2"])
@@ -170,7 +170,7 @@ CELL = st.sampled_from(["frame", "person", "joint", "x", "y", "c", "nose", "nose
 def test_any_text_is_read_or_refused_in_a_sentence(save: Save, table: list[list[str]], mark: str) -> None:
     path = save("\n".join(mark.join(row) for row in table).encode("utf-8", "replace").decode(), "a.csv")
     try:
-        for track in read_people(path).tracks:
+        for track in read(path).tracks:
             assert np.isfinite(track.pixels).all()
             assert ((track.confidence >= 0) & (track.confidence <= 1)).all()
     except FileError as error:
@@ -188,7 +188,7 @@ def test_numbers_come_back_as_they_were_written(save: Save, table: list[tuple[in
     """One person's nose and wrist far from it, so that nothing looks like shares of an image."""
     lines = [f"{t},{x!r},{y!r},{c!r},{x + 50!r},{y!r},{c!r}" for t, x, y, c in table]
     head = "frame,nose_x,nose_y,nose_confidence,left_wrist_x,left_wrist_y,left_wrist_confidence"
-    track = read_people(save("\n".join([head, *lines]), "a.csv")).tracks[0]
+    track = read(save("\n".join([head, *lines]), "a.csv")).tracks[0]
     at = POINTS.index("nose")
     for t, x, y, c in table:
         row = track.frames.tolist().index(t)

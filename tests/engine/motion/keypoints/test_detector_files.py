@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import FileError
-from engine.motion.keypoints import POINTS, Track, read_people
+from engine.motion.keypoints import POINTS, Track, read
 
 Save = Callable[..., Path]
 
@@ -74,7 +74,7 @@ def test_a_folder_of_openpose(save: Save, scene: Any, document: str, count: int)
         ]
         save({"version": 1.3, "people": people[:: 1 - 2 * (t % 2)]}, f"video_{t + 100:012}_keypoints.json")
     path = save({"version": 1.3, "people": []}, "video_000000000108_keypoints.json").parent
-    people = read_people(path)
+    people = read(path)
     assert (people.first, people.last) == (100, 108)
     seen = [0, 1, 2, 4, 5, 6, 7]
     assert len(people.tracks) == 2
@@ -93,7 +93,7 @@ def test_openpose_with_its_tracker(save: Save, scene: Any) -> None:
     for t in range(4):
         people = [{"person_id": [7 - p], "pose_keypoints_2d": scene.flat(p, t, order)} for p in (0, 1)]
         save({"people": people}, f"v_{t:012}_keypoints.json")
-    people = read_people(save({"people": []}, "v_000000000004_keypoints.json").parent)
+    people = read(save({"people": []}, "v_000000000004_keypoints.json").parent)
     assert {track.id for track in people.tracks} == {"6", "7"}
     np.testing.assert_array_equal(people.choose("7").frames, range(5))
     check(people.choose("6").dense(0, 3), scene, 1, order, [0, 1, 2, 3])
@@ -104,8 +104,8 @@ def test_openpose_as_shares_of_the_image(save: Save, scene: Any) -> None:
     flat = np.array(scene.flat(0, 0, order)).reshape(-1, 3) / [1280, 720, 1]
     path = save({"people": [{"pose_keypoints_2d": flat.ravel().tolist()}]})
     with pytest.raises(FileError, match="add width and height"):
-        read_people(path)
-    check(read_people(path, (1280, 720)).choose(), scene, 0, order, [0])
+        read(path)
+    check(read(path, (1280, 720)).choose(), scene, 0, order, [0])
 
 
 @pytest.mark.parametrize("count", [17, 133])
@@ -127,7 +127,7 @@ def test_coco_annotations_with_images(save: Save, scene: Any, count: int) -> Non
         ],
         "categories": [{"id": 1, "name": "person"}],
     }  # fmt: skip
-    people = read_people(save(content))
+    people = read(save(content))
     assert (people.first, people.last, people.size) == (0, 6, (1280, 720))
     for person in (0, 1):
         track = next(track for track in people.tracks if track.id == str(person + 3))
@@ -138,16 +138,16 @@ def test_annotations_of_pictures_from_a_collection_are_counted(save: Save, scene
     """Numbers such as COCO's own, far apart, are no frames."""
     order = names(COCO)
     content = [{"image_id": n, "keypoints": scene.flat(0, i, order)} for i, n in enumerate((139, 285, 5802))]
-    check(read_people(save(content)).choose(), scene, 0, order, [0, 1, 2])
+    check(read(save(content)).choose(), scene, 0, order, [0, 1, 2])
 
 
 def test_numbers_of_annotations_are_nobody(save: Save, scene: Any) -> None:
     """COCO numbers entries, not people: a person has another one in each frame."""
     order = names(COCO)
     content = [{"id": t, "image_id": t, "keypoints": scene.flat(0, t, order)} for t in range(3)]
-    assert [len(track) for track in read_people(save(content)).tracks] == [3]
+    assert [len(track) for track in read(save(content)).tracks] == [3]
     followed = [{"id": 5, "image_id": t, "keypoints": scene.flat(0, t, order)} for t in range(3)]
-    assert [track.id for track in read_people(save(followed)).tracks] == ["5"]
+    assert [track.id for track in read(save(followed)).tracks] == ["5"]
 
 
 @pytest.mark.parametrize("count", [26, 136])
@@ -172,7 +172,7 @@ def test_alphapose_with_halpe(save: Save, scene: Any, count: int, tracked: str) 
         for t in (0, 1, 3, 12)
         for p in (1, 0)
     ]
-    people = read_people(save(content))
+    people = read(save(content))
     assert people.last == 12
     assert [track.id for track in people.tracks] == ["1", "2"]
     for person, track in enumerate(people.tracks):
@@ -186,10 +186,10 @@ def test_alphapose_in_the_forms_of_others(save: Save, scene: Any, outer: str, in
     frames = {
         f"{t}.jpg": {"version": "AlphaPose v0.3", outer: [{inner: scene.flat(0, t, order)}]} for t in (2, 3, 5)
     }
-    check(read_people(save(frames)).tracks[0], scene, 0, order, [2, 3, 5])
+    check(read(save(frames)).tracks[0], scene, 0, order, [2, 3, 5])
     for name, frame in frames.items():
         path = save(frame, f"sep-json/{name.replace('.jpg', '.json')}")
-    check(read_people(path.parent).tracks[0], scene, 0, order, [2, 3, 5])
+    check(read(path.parent).tracks[0], scene, 0, order, [2, 3, 5])
 
 
 def landmarks(scene: Any, person: int, frame: int) -> list[dict[str, float]]:
@@ -230,35 +230,57 @@ def as_lists(frame: list[dict[str, float]]) -> list[list[float]]:
 )  # fmt: skip
 def test_mediapipe_as_people_dump_it(save: Save, scene: Any, form: Callable[[list], Any]) -> None:
     frames = [landmarks(scene, 0, t) if t != 1 else None for t in range(4)]
-    people = read_people(save(form(frames)))
+    people = read(save(form(frames)))
     assert (people.fps, people.size) == (25, (1280, 720))
     check(people.tracks[0], scene, 0, ORDER, [0, 2, 3])
 
 
 def test_mediapipe_of_two_people_and_in_bare_lists(save: Save, scene: Any) -> None:
     content = [[landmarks(scene, p, t) for p in (1, 0)] for t in range(3)]
-    people = read_people(save(content), (1280, 720))
+    people = read(save(content), (1280, 720))
     assert len(people.tracks) == 2
     bare = [landmarks(scene, 0, t) for t in range(3)]
-    check(read_people(save(bare), (1280, 720)).tracks[0], scene, 0, ORDER, [0, 1, 2])
-    check(read_people(save(bare[0]), (1280, 720)).tracks[0], scene, 0, ORDER, [0])
+    check(read(save(bare), (1280, 720)).tracks[0], scene, 0, ORDER, [0, 1, 2])
+    check(read(save(bare[0]), (1280, 720)).tracks[0], scene, 0, ORDER, [0])
 
 
 def test_mediapipe_without_a_size_is_told_and_pixels_need_none(save: Save, scene: Any) -> None:
     shares = landmarks(scene, 0, 0)
     with pytest.raises(FileError, match="add width and height"):
-        read_people(save([shares]))
+        read(save([shares]))
     outside = [point | {"x": point["x"] + 0.9} for point in shares]  # half of the body has left the image
     with pytest.raises(FileError, match="add width and height"):
-        read_people(save([outside]))
+        read(save([outside]))
     pixels = [point | {"x": 1280 * point["x"], "y": 720 * point["y"]} for point in shares]
-    check(read_people(save([pixels])).tracks[0], scene, 0, ORDER, [0])
+    check(read(save([pixels])).tracks[0], scene, 0, ORDER, [0])
 
 
 def test_what_the_file_says_of_shares_is_believed(save: Save, scene: Any) -> None:
     shares = landmarks(scene, 0, 0)
     content = {"normalized": False, "frames": [shares]}
-    assert read_people(save(content)).tracks[0].pixels.max() < 1.0
+    assert read(save(content)).tracks[0].pixels.max() < 1.0
+
+
+def test_keypoints_that_carry_their_names(save: Save, scene: Any) -> None:
+    """As TensorFlow's detectors in a browser give them."""
+
+    def of(t: int) -> list[dict[str, Any]]:
+        found = [(name, *scene.at(0, t, name)) for name in reversed(names(COCO))]
+        return [{"x": u, "y": v, "score": c, "name": name} for name, u, v, c in found]
+
+    frames = [{"keypoints": of(t), "score": 0.8} for t in range(2)]
+    check(read(save(frames)).tracks[0], scene, 0, names(COCO), [0, 1])
+
+
+def test_images_of_a_video_with_their_own_frame_numbers(save: Save, scene: Any) -> None:
+    """PoseTrack's: images in any order, of which not all are annotated."""
+    images = [{"id": 10000 + t, "file_name": f"{t}.jpg", "frame_id": t + 4} for t in (2, 0, 1, 3)]
+    people = [
+        {"image_id": 10000 + t, "track_id": 0, "keypoints": scene.flat(0, t, names(COCO))} for t in (2, 0)
+    ]
+    found = read(save({"images": images, "annotations": people}))
+    assert (found.first, found.last) == (4, 7)
+    assert found.tracks[0].frames.tolist() == [4, 6]
 
 
 def test_the_order_of_human36m_is_named(save: Save, scene: Any) -> None:
@@ -268,12 +290,12 @@ def test_the_order_of_human36m_is_named(save: Save, scene: Any) -> None:
         "nose", "head_top", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
     ]  # fmt: skip
     frames = [{"keypoints": scene.flat(0, t, order)} for t in range(2)]
-    check(read_people(save(frames), layout="h36m_17").tracks[0], scene, 0, order, [0, 1])
-    check(read_people(save({"layout": "h36m_17", "frames": frames})).tracks[0], scene, 0, order, [0, 1])
+    check(read(save(frames), layout="h36m_17").tracks[0], scene, 0, order, [0, 1])
+    check(read(save({"layout": "h36m_17", "frames": frames})).tracks[0], scene, 0, order, [0, 1])
     with pytest.raises(FileError, match="name one of"):
-        read_people(save({"layout": "h37m", "frames": frames}))
+        read(save({"layout": "h37m", "frames": frames}))
     with pytest.raises(FileError, match="name one of"):
-        read_people(save(frames), layout="h37m")
+        read(save(frames), layout="h37m")
 
 
 def test_points_by_name_of_several_people_with_deviations(save: Save, scene: Any) -> None:
@@ -281,7 +303,7 @@ def test_points_by_name_of_several_people_with_deviations(save: Save, scene: Any
         table = {name: [*scene.at(person, frame, name), 2.5] for name in ("left_wrist", "neck", "right_hip", "nose")}
         return {"frame": frame, "person": f"p{person}", **table, "LeftEye": [1, 2]}
 
-    people = read_people(save({"fps": 24, "frames": [named(p, t) for t in (3, 4, 6) for p in (0, 1)]}))
+    people = read(save({"fps": 24, "frames": [named(p, t) for t in (3, 4, 6) for p in (0, 1)]}))
     assert (people.fps, people.first, people.last) == (24, 3, 6)
     track = people.choose("p1")
     check(track.dense(3, 4), scene, 1, ["left_wrist", "neck", "right_hip", "nose"], [3, 4])
@@ -316,5 +338,5 @@ def test_points_by_name_of_several_people_with_deviations(save: Save, scene: Any
 )
 def test_what_is_wrong_is_told_in_a_sentence(save: Save, content: Any, says: str) -> None:
     with pytest.raises(FileError, match=says) as caught:
-        read_people(save(content))
+        read(save(content))
     assert str(caught.value).endswith(".")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.motion import intrinsics
-from engine.motion.keypoints import LAYOUTS, POINTS, read_people
+from engine.motion.keypoints import LAYOUTS, POINTS, read
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "keypoints.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"```(json|csv)\n(.*?)```", PAGE, re.S)
@@ -25,7 +25,7 @@ def test_nothing_is_left_out() -> None:
 
 @pytest.mark.parametrize(("ending", "text"), PEOPLE)
 def test_people(save: Callable[..., Path], ending: str, text: str) -> None:
-    people = read_people(save(text, f"a.{ending}"))
+    people = read(save(text, f"a.{ending}"))
     nose = people.choose().pixels[0, POINTS.index("nose")]
     assert nose.tolist() == ([600, 180] if "left_wrist" in text else pytest.approx([0.51 * 1280, 0.22 * 720]))
     if "Bob" in text:

@@ -22,8 +22,8 @@ class GaussianPrior(JointPrior):
     """Joints of a Gaussian: the conditional estimate is Gaussian conditioning, as exact as float64 has it."""
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
-        super().__init__(ConditionalJointMLP(hidden=32, embed=16, groups=8))
-        self.mean, self.covariance = mean, covariance
+        super().__init__(ConditionalJointMLP(hidden=32, embed=16, groups=8), mean, covariance.diagonal().sqrt())
+        self.covariance = covariance
 
     def under(self, seen: Seen, hypotheses: int = 1) -> Callable[[Tensor, Tensor], Estimate]:
         known = seen.known.flatten(1)
