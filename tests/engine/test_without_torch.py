@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LACKING = Path(__file__).resolve().parent / "without_torch"
 SAMPLE = ROOT / "demo" / "sample.bvh"
 WITHOUT = [method for method in METHODS if method != "prior"]
-LEARNED = ("complete", "generate", "idle", "score", "targets")
+LEARNED = ("complete", "generate", "idle", "lift", "score", "targets")
 WEIGHTS = sorted((ROOT / "engine" / "weights").glob("*.safetensors"))
 
 
