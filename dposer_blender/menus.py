@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tools in the Pose and Object menus, where Blender's search finds them, too."""
+"""The tools in the Pose and Object menus, where Blender's search finds them, too; and keypoints in File > Import."""
 
 from __future__ import annotations
 
-from bpy.types import Context, Menu, UILayout, VIEW3D_MT_object, VIEW3D_MT_pose
+from bpy.types import Context, Menu, TOPBAR_MT_file_import, UILayout, VIEW3D_MT_object, VIEW3D_MT_pose
 
 _TOOLS = (
     ("clean_motion", "BRUSH_DATA"),
@@ -14,6 +14,7 @@ _TOOLS = (
     ("add_targets", "EMPTY_DATA"),
     ("follow_live", "CON_FOLLOWPATH"),
     ("fit_range", "ACTION"),
+    ("animate_from_keypoints", "OUTLINER_DATA_CAMERA"),
     ("plausibility", "VIEWZOOM"),
 )
 _AFTERWARDS = ("compare", "blend_result", "more_variants", "apply_variant", "discard_result", "repeat_last")
@@ -41,14 +42,20 @@ def _show(self: Menu, context: Context) -> None:
     layout.menu(DPOSER_MT_tools.bl_idname, icon="ARMATURE_DATA")
 
 
+def _import(self: Menu, context: Context) -> None:
+    self.layout.operator("dposer.import_keypoints", text="2D Keypoints (.json, .csv)")
+
+
 def register() -> None:
     """Add the menu to Blender's."""
+    TOPBAR_MT_file_import.append(_import)
     for menu in (VIEW3D_MT_pose, VIEW3D_MT_object):
         menu.append(_show)
 
 
 def unregister() -> None:
     """Take it out again."""
+    TOPBAR_MT_file_import.remove(_import)
     for menu in (VIEW3D_MT_pose, VIEW3D_MT_object):
         menu.remove(_show)
 

@@ -54,6 +54,8 @@ def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         count = len(mixed_up)
         joints = iface_("1 joint") if count == 1 else iface_("{count} joints").format(count=count)
         found.append(("Sorted out", joints))
+    if "pixels_off" in report:
+        found.append(("Off the keypoints", f"{report['pixels_off']:.1f} px"))
     if "seconds" in report:
         found.append(("Time", f"{report['seconds']:.1f} s"))
     return tuple(found)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, PointerProperty, StringProperty
@@ -14,6 +14,9 @@ from mathutils import Matrix, Vector
 from . import rotations
 from .body_joints import TITLES
 from .late import np
+
+if TYPE_CHECKING:
+    from .clip import Clip
 
 COLLECTION = "DPoser Targets"
 _MARK = "dposer_joint"
@@ -112,6 +115,23 @@ def places(armature: Object, empties: Sequence[Object]) -> tuple[np.ndarray, np.
     inverse = np.linalg.inv(np.array(armature.matrix_world, np.float64))
     matrices = inverse @ np.array([np.array(empty.matrix_world, np.float64) for empty in empties])
     return matrices[:, :3, 3], rotations.from_matrices(matrices[:, :3, :3])
+
+
+def in_clip(clip: Clip, posed: Object, others: Sequence[Object]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (K, 3) and rotations (K, 4) of evaluated objects in the space of the bones of a clip.
+
+    Args:
+        clip: of an armature.
+        posed: that armature, evaluated.
+        others: the objects.
+    """
+    if not clip.object_name:
+        return places(posed, others)
+    # The object is the root bone: what counts is the space that it moves in, in units of the armature's.
+    matrices = np.array([np.array(other.matrix_world, np.float64) for other in others])
+    turn = rotations.to_matrices(clip.object_turn).T
+    found = matrices[:, :3, 3] @ turn.T / clip.object_scale
+    return found, rotations.from_matrices(turn @ matrices[:, :3, :3])
 
 
 def _place(posed: Object, mapping: Mapping[str, Any], joint: str) -> Matrix:

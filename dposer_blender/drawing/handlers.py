@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever draws scores, or watches for edits that make them out of date, is there only while there are any."""
+"""Whatever draws scores or keypoints, or watches for edits of what was scored, is there only while there are any."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.types import SpaceDopeSheetEditor, SpaceView3D
 
-from .. import armature, plausibility, staleness
-from . import guard, swatches, timeline, viewport
+from .. import armature, footage, plausibility, staleness
+from . import guard, keypoints, swatches, timeline, viewport
 
 _EDITORS = frozenset({"VIEW_3D", "DOPESHEET_EDITOR"})
 
 _handles: list[tuple[Any, Any]] = []
+_overlay: list[Any] = []
 
 
 def refresh() -> None:
@@ -37,8 +38,21 @@ def refresh() -> None:
     redraw()
 
 
+def refresh_keypoints() -> None:
+    """Begin to draw keypoints where there are some, and end it where there are none; show what changed."""
+    wanted = any(True for _ in footage.kept())
+    guard.forgive()
+    keypoints.forget()
+    if wanted and not _overlay:
+        draw = guard.quiet(keypoints.draw)
+        _overlay.append(SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL"))
+    elif not wanted and _overlay:
+        SpaceView3D.draw_handler_remove(_overlay.pop(), "WINDOW")
+    redraw()
+
+
 def redraw() -> None:
-    """Have the editors that show scores drawn again."""
+    """Have the editors that show scores or keypoints drawn again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in _EDITORS:
@@ -51,7 +65,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Drop all scores and whatever shows them."""
+    """Drop all scores and keypoints, and whatever shows them."""
     _forget()
     bpy.app.handlers.load_pre.remove(_forget)
     swatches.unregister()
@@ -75,9 +89,11 @@ def _watches() -> tuple[tuple[list[Any], Any], ...]:
 
 @persistent
 def _forget(*_: object) -> None:
-    """A file is loaded: its armatures are others."""
+    """A file is loaded: its armatures and scenes are others."""
     plausibility.forget_all()
+    footage.forget_all()
     refresh()
+    refresh_keypoints()
 
 
 @persistent

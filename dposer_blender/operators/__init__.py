@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from . import (
+    animate_from_keypoints,
     blend,
     bone_map,
     bone_map_files,
@@ -15,6 +16,7 @@ from . import (
     generate,
     idle,
     inbetween,
+    keypoints,
     plausibility,
     repeat,
     results,
@@ -27,6 +29,8 @@ _MODULES = (
     generate,
     idle,
     fit_targets,
+    keypoints,
+    animate_from_keypoints,
     plausibility,
     results,
     blend,

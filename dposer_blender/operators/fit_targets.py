@@ -19,7 +19,6 @@ from .. import (
     live,
     map_request,
     rig,
-    rotations,
     stage,
     targets,
     writing,
@@ -340,7 +339,7 @@ class FitTask(EditTask):
             while self._looked < len(self._places) and time.monotonic() < deadline:
                 row = self._looked
                 posed, *seen = evaluated(clip.scene_frames[row])
-                self._places[row], self._turns[row] = _in_clip(clip, posed, seen)
+                self._places[row], self._turns[row] = targets.in_clip(clip, posed, seen)
                 self._looked += 1
         if not (np.isfinite(self._places).all() if self._looked == len(self._places) else True):
             raise ArmatureError(f"A target of {clip.armature} has no finite place: move it back.")
@@ -418,17 +417,6 @@ def following() -> live.LiveTask | None:
     """The armature's following that is in progress."""
     job = jobs.current()
     return _live if job is not None and job.task is _live else None
-
-
-def _in_clip(clip: Clip, posed: Object, empties: list[Object]) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (K, 3) and rotations (K, 4) of evaluated empties in the space of the clip's bones."""
-    if not clip.object_name:
-        return targets.places(posed, empties)
-    # The object is the root bone: what counts is the space that it moves in, in units of the armature's.
-    matrices = np.array([np.array(empty.matrix_world, np.float64) for empty in empties])
-    turn = rotations.to_matrices(clip.object_turn).T
-    places = matrices[:, :3, 3] @ turn.T / clip.object_scale
-    return places, rotations.from_matrices(turn @ matrices[:, :3, :3])
 
 
 def _shown(selected: list[str], mapping: dict[str, Any]) -> set[str]:

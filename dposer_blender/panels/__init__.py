@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import bone_map, engine, fit_targets, main, plausibility, result, tools
+from . import bone_map, engine, fit_targets, keypoints, main, plausibility, result, tools
 
 # Blender shows the parts of the tab in the order in which they are registered.
 CLASSES = (
@@ -13,6 +13,7 @@ CLASSES = (
     main.DPOSER_PT_output,
     *tools.CLASSES,
     *fit_targets.CLASSES,
+    *keypoints.CLASSES,
     *plausibility.CLASSES,
     *bone_map.CLASSES,
     *engine.CLASSES,

@@ -7,7 +7,7 @@ import bpy
 from bpy.props import PointerProperty
 from bpy.types import PropertyGroup, Scene
 
-from . import blend, clean, complete, fit_targets, generate, idle, inbetween, plausibility
+from . import blend, clean, complete, fit_targets, generate, idle, inbetween, keypoints, plausibility
 
 
 class DPoserSettings(PropertyGroup):
@@ -32,6 +32,11 @@ class DPoserSettings(PropertyGroup):
         ),
         "inbetween": PointerProperty(
             type=inbetween.DPoserInbetweenSettings, name="In-between", description="Settings of In-between"
+        ),
+        "keypoints": PointerProperty(
+            type=keypoints.DPoserKeypointsSettings,
+            name="Animate from Keypoints",
+            description="Settings of Animate from Keypoints",
         ),
         "plausibility": PointerProperty(
             type=plausibility.DPoserPlausibilitySettings, name="Plausibility", description="Settings of Plausibility"
@@ -58,6 +63,7 @@ CLASSES = (
     *generate.CLASSES,
     *idle.CLASSES,
     *inbetween.CLASSES,
+    *keypoints.CLASSES,
     *plausibility.CLASSES,
     DPoserSettings,
 )

@@ -26,7 +26,8 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         on_step: not told: files are read in seconds.
 
     Returns:
-        ``people`` (for each, the most certain first: ``id``, ``first`` and ``last`` frame, ``frames`` that show it),
+        ``people`` (for each, the most certain first: ``id``, ``first`` and ``last`` frame, ``frames`` that show it, and
+        ``confidence``, the mean of what is seen of it, 0 to 1),
         ``person`` (the id of the one whose joints follow), ``first`` (number of the clip's first frame), ``fps``,
         ``size`` and ``camera`` (``focal`` [fx, fy], ``centre``), null where the file does not say; and ``pixels``
         (T, 17, 2), ``confidence`` (T, 17) and, where the file has them, ``sigma`` (T, 17).
@@ -48,7 +49,13 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     view = people.camera
     answer = {
         "people": [
-            {"id": one.id, "first": int(one.frames[0]), "last": int(one.frames[-1]), "frames": len(one)}
+            {
+                "id": one.id,
+                "first": int(one.frames[0]),
+                "last": int(one.frames[-1]),
+                "frames": len(one),
+                "confidence": float(one.confidence[one.confidence > 0].mean()) if one.confidence.any() else 0.0,
+            }
             for one in people.tracks[:MOST_TOLD]
         ],
         "person": track.id,

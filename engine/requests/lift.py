@@ -14,7 +14,7 @@ from engine.motion.motion import BodyMotion, Motion
 from engine.motion.retarget import Alignment, to_body
 from engine.motion.rigs import RigMap
 from engine.protocol import Arrays, Header
-from engine.requests.parameters import floats, number, settings_of
+from engine.requests.parameters import floats, number, required, settings_of
 from engine.requests.rig import FARTHEST, MOST_VARIANTS, Answer, check_answer, described, map_of, motion_of
 from engine.requests.single_pose import made_of, one_pose, taking_over
 from engine.tasks.steps import OnStep
@@ -29,8 +29,8 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         params: of a rig's animation, see `engine.requests.rig`; ``focal``, ``centre_u`` and ``centre_v`` of the camera
             in pixels, ``settings`` (fields of `LiftSettings`; ``keep`` is how many animations to make).
         arrays: of a rig's animation of one frame; ``pixels`` (T, 17, 2), ``confidence`` (T, 17) and, where they are
-            known, ``sigma`` (T, 17), see the task; ``camera`` (4, 4), the camera's axes (it looks along -Z, up is Y) in
-            the rig's space, or none for a body that stays where its first frame stands.
+            known, ``sigma`` (T, 17), see the task; ``camera`` (4, 4) or, where it moves, (T, 4, 4), the camera's axes (it
+            looks along -Z, up is Y) in the rig's space, or none for a body that stays where its first frame stands.
         on_step: told (done, total, stage); stops the task by raising.
 
     Returns:
@@ -58,7 +58,7 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     focal, centre = number(params, "focal"), (number(params, "centre_u"), number(params, "centre_v"))
     if not (0.0 < focal <= FARTHEST_PIXEL and max(map(abs, centre)) <= FARTHEST_PIXEL):
         raise MotionError("The camera's focal length must be positive and its numbers in pixels.")
-    view = _view(floats(arrays, "camera", 2)) if "camera" in arrays else None
+    view = _view(required(arrays, "camera"), len(pixels)) if "camera" in arrays else None
     before = to_body(motion, rig_map)
     found = lift(
         pixels, confidence, sigma, Camera(focal, centre), motion.fps, settings, before.offsets, on_step=on_step
@@ -72,14 +72,17 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     return answer, taking_over(made_of(motion, rig_map, before, made), rig_map, motion.skeleton) | told
 
 
-def _view(matrix: np.ndarray) -> tuple[Rotation, np.ndarray]:
-    """The camera's orientation and place in the rig's space, whose scale the matrix may hold."""
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.abs(matrix).max() > FARTHEST:
+def _view(matrices: np.ndarray, frames: int) -> tuple[Rotation, np.ndarray]:
+    """The camera's orientations and places (T, 3) in the rig's space, whose scale the matrices may hold."""
+    if matrices.shape not in ((4, 4), (frames, 4, 4)) or matrices.dtype.kind != "f":
+        raise MotionError("The camera needs one place, or one for each frame.")
+    if not np.isfinite(matrices).all() or np.abs(matrices).max() > FARTHEST:
         raise MotionError("The camera has no place that can be computed with; choose another camera.")
-    size = np.linalg.norm(matrix[:3, :3], axis=0)
-    if size.min() < LEAST_AXIS or np.linalg.det(matrix[:3, :3] / size) < 0.5:
+    matrices = np.broadcast_to(matrices.astype(np.float64), (frames, 4, 4))
+    size = np.linalg.norm(matrices[:, :3, :3], axis=1, keepdims=True)
+    if size.min() < LEAST_AXIS or np.linalg.det(matrices[:, :3, :3] / size).min() < 0.5:
         raise MotionError("The camera is mirrored or has no size; apply its scale.")
-    return Rotation.from_matrix(matrix[:3, :3] / size), matrix[:3, 3]
+    return Rotation.from_matrix(matrices[:, :3, :3] / size), matrices[:, :3, 3]
 
 
 def _in_the_rig_s_space(
@@ -90,7 +93,8 @@ def _in_the_rig_s_space(
     turn = Rotation.from_matrix(axes) * view[0]
     poses = body.poses.copy()
     poses[:, 0] = (turn * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
-    return replace(body, poses=poses, transl=turn.apply(body.transl) + axes @ view[1] * motion.skeleton.scale)
+    places = view[1] @ axes.T * motion.skeleton.scale
+    return replace(body, poses=poses, transl=turn.apply(body.transl) + places)
 
 
 def _standing(bodies: tuple[BodyMotion, ...], before: BodyMotion) -> list[BodyMotion]:
