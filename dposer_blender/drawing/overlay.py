@@ -8,7 +8,7 @@ import numpy as np
 from ...engine.motion.h36m import JOINTS, PARENTS
 
 LEFT, RIGHT, MIDDLE = (0.337, 0.706, 0.914), (0.902, 0.624, 0.000), (0.950, 0.950, 0.950)
-"""sRGB: sky blue and orange, of the palette of Okabe and Ito, which people with any kind of colour vision tell apart."""
+"""sRGB. Sky blue and orange are of the palette of Okabe and Ito, which people with any colour vision tell apart."""
 FAINTEST = 0.15  # opacity of what the detector hardly saw
 _SIDES = 8  # of a dot
 

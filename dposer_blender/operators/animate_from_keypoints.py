@@ -16,7 +16,19 @@ from bpy.types import Context, Object, Operator
 
 from ...engine.errors import EngineError
 from ...engine.motion.joints import JOINTS
-from .. import armature, footage, frame_range, outcomes, pinhole, rotations, settling, stage, targets, wording, writing
+from .. import (
+    armature,
+    footage,
+    frame_range,
+    outcomes,
+    pinhole,
+    rotations,
+    settling,
+    stage,
+    targets,
+    wording,
+    writing,
+)
 from ..drawing import handlers
 from ..edit_task import EditTask, Variant
 from ..errors import ArmatureError

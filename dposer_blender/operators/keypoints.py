@@ -134,7 +134,9 @@ class _OfFootage(Polled):
     @classmethod
     def refusal(cls, context: Context) -> str:
         """Why not, in a few words; empty where it can be done."""
-        return "" if footage.recall(context.scene.session_uid) is not None else "There are no keypoints: read some first"
+        if footage.recall(context.scene.session_uid) is None:
+            return "There are no keypoints: read some first"
+        return ""
 
 
 class DPOSER_OT_match_camera(_OfFootage, Operator):
@@ -153,7 +155,10 @@ class DPOSER_OT_match_camera(_OfFootage, Operator):
         if found is not None and not all(image_size(context.scene.dposer.keypoints, found)):
             return "The keypoint file does not tell the size of its images: give width and height"
         camera = chosen_camera(context.scene)
-        return pinhole.refusal(camera) or ("" if camera.data.is_editable else f"{camera.name} is linked from another file")
+        reason = pinhole.refusal(camera)
+        if reason or camera is None or camera.data.is_editable:
+            return reason
+        return f"{camera.name} is linked from another file: make a local copy first"
 
     def execute(self, context: Context) -> set[str]:
         """Set resolution, lens and shift."""

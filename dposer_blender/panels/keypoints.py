@@ -58,8 +58,8 @@ def _people(layout: UILayout, found: Footage) -> None:
         row.operator("dposer.read_keypoints", text=person.id, icon=icon, emboss=False).person = person.id
         told = row.row()
         told.alignment, told.active = "RIGHT", False
-        span = f"{person.first}\N{EN DASH}{person.last}"
-        told.label(text=f"{span}  \N{MIDDLE DOT}  {person.frames}  \N{MIDDLE DOT}  {person.confidence:.0%}", translate=False)
+        figures = f"{person.first}\N{EN DASH}{person.last}", f"{person.frames}", f"{person.confidence:.0%}"
+        told.label(text="  \N{MIDDLE DOT}  ".join(figures), translate=False)
     if len(found.people) > _MOST_LISTED:
         more = iface_("and {count} more").format(count=len(found.people) - _MOST_LISTED)
         box.label(text=more, translate=False)

@@ -12,8 +12,11 @@ TEXTS: dict[str, str] = {
     "1 pose": "1 ポーズ",
     "1 varies as captured people do; less gives common poses, more rare ones":
         "1 は実際の人の動きと同じばらつき。小さいほど一般的な、大きいほど珍しいポーズになります",
+    "2D Keypoints (.json, .csv)": "2D キーポイント (.json, .csv)",
     "A clip of a minute will take {minutes:.0f} minutes here: choose a graphics card as device, end other programs that compute, or clean with the Learned Smoother":
         "このマシンでは 1 分のクリップに {minutes:.0f} 分かかります: デバイスにグラフィックカードを選ぶか、計算中の他のプログラムを終了するか、「学習スムーサー」を使ってください",
+    "A file of 2D keypoints, JSON or CSV, or a folder with a JSON file for each frame":
+        "2D キーポイントのファイル（JSON か CSV）、または各フレームの JSON ファイルを収めたフォルダー",
     "A graphics card that PyTorch can use, else the processor":
         "PyTorch が使えるグラフィックカード、なければプロセッサー",
     "A key on every changed frame": "変更されたすべてのフレームにキーを挿入",
@@ -41,6 +44,11 @@ TEXTS: dict[str, str] = {
     "Always": "常時",
     "An NVIDIA or AMD graphics card; the interpreter needs a PyTorch made for it":
         "NVIDIA または AMD のグラフィックカード。インタープリターに対応する PyTorch が必要です",
+    "Animate from Keypoints": "キーポイントからアニメート",
+    "Animate the armature from 2D keypoints of a person, so that it moves before the camera as the person did":
+        "人物の 2D キーポイントからアーマチュアを動かし、カメラの前で人物と同じ動きにします",
+    "Animated {armature} from {frames} frames of keypoints{ways} in {action}, {pixels:.1f} pixels off, seed {seed}":
+        "{frames} フレームのキーポイントから {armature} をアニメートし{ways}、{action} に書き込みました。ずれ {pixels:.1f} ピクセル、シード {seed}",
     "Apple GPU": "Apple GPU",
     "Apply": "適用",
     "Apply Variant": "バリエーションを適用",
@@ -76,6 +84,7 @@ TEXTS: dict[str, str] = {
     "CPU, {threads} threads": "CPU、{threads} スレッド",
     "CUDA or ROCm": "CUDA または ROCm",
     "Calm": "穏やか",
+    "Camera": "カメラ",
     "Cancel": "キャンセル",
     "Cancel the job in progress; nothing is changed": "実行中のジョブをキャンセルします。何も変更されません",
     "Cannot be loaded": "読み込めません",
@@ -87,6 +96,10 @@ TEXTS: dict[str, str] = {
     "Checking poses": "ポーズをチェック中",
     "Choose a Python": "Python を選択",
     "Choose a bone": "ボーンを選択",
+    "Choose a file of 2D keypoints and read it, to see who is in it":
+        "2D キーポイントのファイルを選んで読み込むと、誰が写っているかがわかります",
+    "Choose a file of 2D keypoints for Animate from Keypoints, and read it":
+        "「キーポイントからアニメート」のための 2D キーポイントのファイルを選び、読み込みます",
     "Chosen here: {path}": "ここで選択: {path}",
     "Chosen joints of the body": "選んだ身体の関節",
     "Chosen parts of the body stay as they are": "選んだ身体の部位はそのままにします",
@@ -101,6 +114,7 @@ TEXTS: dict[str, str] = {
     "Cleaning": "クリーン中",
     "Clear All": "すべてクリア",
     "Clear Bone": "ボーンをクリア",
+    "Clear Keypoints": "キーポイントをクリア",
     "Clear Plausibility": "自然さの評価をクリア",
     "Collar, upper arm, forearm and hand": "鎖骨、上腕、前腕、手",
     "Common poses": "一般的なポーズ",
@@ -136,7 +150,9 @@ TEXTS: dict[str, str] = {
     "Device": "デバイス",
     "Diagnostics copied: paste them where you ask for help.":
         "診断情報をコピーしました: 質問する場所に貼り付けてください。",
+    "DiffPose": "DiffPose",
     "Discard Result": "結果を破棄",
+    "Draws whole poses that agree with the keypoints": "キーポイントと一致する全身のポーズを引きます",
     "Ease": "イーズ",
     "Eight variants": "八つの案",
     "End Following": "追従を終了",
@@ -174,15 +190,22 @@ TEXTS: dict[str, str] = {
         "身体のボーンを検索し、手動で割り当てたものを確認します。手動の割り当ては残ります",
     "Finding bones": "ボーンを検索中",
     "Finding spikes and drop-outs": "スパイクと欠落を検索中",
+    "Finding the distance": "距離を推定中",
     "Fit Range": "範囲をフィット",
     "Fit to Targets": "ターゲットにフィット",
     "Fitting": "フィット中",
     "Fitting keypoints": "キーポイントにフィット中",
     "Fitting poses": "ポーズをフィット中",
+    "Fitting the body": "体を当てはめ中",
     "Follow Live": "ライブで追従",
     "Following targets": "ターゲットに追従中",
     "Forget the armature's scores, and with them the graph and the colours":
         "アーマチュアの評価を、グラフや色とともに破棄します",
+    "Forget the keypoints that were read, and with them what is shown over the camera's view":
+        "読み込んだキーポイントと、カメラビュー上の表示を消します",
+    "Frame Rate": "フレームレート",
+    "Frame of the scene that shows the file's first frame": "ファイルの最初のフレームを示すシーンのフレーム",
+    "Frames": "フレーム",
     "Frames from one pose to the next along the timeline": "タイムライン上のポーズ間のフレーム数",
     "Frames on which the result is blended": "結果をブレンドするフレーム",
     "Frames over which the result comes in after the first frame of the range":
@@ -197,6 +220,7 @@ TEXTS: dict[str, str] = {
         "選択したキーのあるフレームは正確にそのままで、結果はそこを通ります",
     "From the first to the last key that is selected": "選択した最初のキーから最後のキーまで",
     "Full": "フル",
+    "GFPose": "GFPose",
     "Gaussian": "ガウシアン",
     "Generate": "生成",
     "Generate Idle": "待機を生成",
@@ -206,10 +230,13 @@ TEXTS: dict[str, str] = {
     "Generating": "生成中",
     "Generating poses": "ポーズを生成中",
     "Gentle": "弱め",
+    "Give the render the images' size and, where the keypoint file tells of its camera, the camera that lens":
+        "レンダーを画像のサイズに合わせ、キーポイントのファイルにカメラの情報があれば、カメラをそのレンズにします",
     "Go to the least plausible frame, or on to the next one; in Pose Mode its oddest bones are selected":
         "最も不自然なフレーム、またはその次へ移動します。ポーズモードでは最もおかしいボーンを選択します",
     "Graph": "グラフ",
     "Hands and Feet": "手と足",
+    "Height": "高さ",
     "Held where they rest, in clips whose feet slide": "足が滑るクリップで、接地した足を固定します",
     "Held wherever they rest, or are near the floor and slow":
         "接地した足、または床に近く遅い足を常に固定します",
@@ -224,6 +251,8 @@ TEXTS: dict[str, str] = {
     "How gently the motion gives way to a target that comes or goes suddenly, in seconds":
         "突然現れる、または消えるターゲットにモーションが譲る緩やかさ（秒）",
     "How long the loop is": "ループの長さ",
+    "How many different animations to choose from, made of the hypotheses":
+        "仮説から作る、選べるアニメーションの数",
     "How many different idles": "異なる待機の数",
     "How many different ways to fill in what is missing": "欠けている部分を埋める案の数",
     "How many different ways; needs some variation": "異なる案の数。ある程度の変化が必要です",
@@ -240,9 +269,12 @@ TEXTS: dict[str, str] = {
         "胴、頭、腕の揺れの大きさ: 1 は立っている人と同じ、0 はまったくなし",
     "How the frames between keys are found": "キーの間のフレームを求める方法",
     "How the motion is cleaned": "モーションをクリーンにする方法",
+    "Hypotheses": "仮説",
     "Idle": "待機",
     "Idling": "待機を生成中",
+    "Images": "画像",
     "Import Bone Map": "ボーンマップをインポート",
+    "Import Keypoints": "キーポイントをインポート",
     "Import a bone map from a JSON file, in place of what is mapped by hand":
         "手動の割り当ての代わりに、JSON ファイルからボーンマップをインポートします",
     "In between": "中間",
@@ -282,6 +314,7 @@ TEXTS: dict[str, str] = {
         "{count} 中 {number} 番目のバリエーションを {action} に残しました。",
     "Key Pose": "ポーズをキーに記録",
     "Key the pose; else it is put back": "ポーズにキーを挿入します。しない場合は元に戻します",
+    "Keypoints": "キーポイント",
     "Keys": "キー",
     "Keys only where the original had keys: they move, and what lies between follows":
         "元のキーがある位置のみ: キーが動き、その間は追従します",
@@ -304,6 +337,7 @@ TEXTS: dict[str, str] = {
         "ドラッグ中、身体をターゲットに従わせます。Enter でキーを挿入、Esc で元に戻します",
     "Let the hips move and turn where arms and legs do not suffice":
         "腕と脚で足りない場合に、腰の移動と回転を許可します",
+    "Lifting": "3D に変換中",
     "Linear": "リニア",
     "Lively variants": "生き生きした案",
     "Load Preset": "プリセットを読み込み",
@@ -329,6 +363,7 @@ TEXTS: dict[str, str] = {
         "ボーンの名前により、右側を左側と同じように手動で割り当てます。自動で見つかった関節はそのままです",
     "Map the selected bone to this joint; of several, the active one":
         "選択中のボーンをこの関節に割り当てます。複数の場合はアクティブなボーンを使います",
+    "Match Camera": "カメラを合わせる",
     "Measuring likelihoods": "尤度を測定中",
     "Measuring the noise": "ノイズを測定中",
     "Median": "中央値",
@@ -361,6 +396,11 @@ TEXTS: dict[str, str] = {
     "Nothing": "なし",
     "NumPy {numpy}, SciPy {scipy}": "NumPy {numpy}、SciPy {scipy}",
     "Oddest joint": "最もおかしい関節",
+    "Of the images in pixels; with 0 what the file says, or else the render's":
+        "画像のピクセル数。0 ではファイルの値、なければレンダーの値",
+    "Of the keypoints, in frames per second; with 0 what the file says, or else the scene's":
+        "キーポイントの毎秒フレーム数。0 ではファイルの値、なければシーンの値",
+    "Off the keypoints": "キーポイントとのずれ",
     "On the current frame; the poses are variants to choose from":
         "現在のフレームに。ポーズは選べるバリエーションになります",
     "One after the other along the timeline, from the current frame on":
@@ -375,6 +415,7 @@ TEXTS: dict[str, str] = {
     "Packages": "パッケージ",
     "Parts": "部位",
     "Parts of the body; hold Shift to choose several": "身体の部位。Shift を押しながら複数選べます",
+    "Person": "人物",
     "Pick Active Bone": "アクティブボーンを取得",
     "Plausibility": "自然さ",
     "Polynomial through neighbouring frames, which keeps peaks; works on any rig":
@@ -382,11 +423,14 @@ TEXTS: dict[str, str] = {
     "Pose": "ポーズ",
     "Pose Assets": "ポーズアセット",
     "Poses": "ポーズ",
+    "Poses drawn for each frame: more tell better what is likely, and take longer":
+        "各フレームで引くポーズの数。多いほど確からしいものがわかり、時間もかかります",
     "Preparing to compare": "比較を準備中",
     "Preset": "プリセット",
     "Presets": "プリセット",
     "Preview": "プレビュー",
     "Previous": "前",
+    "Prior": "事前分布",
     "Processor that the engine computes on": "エンジンが計算に使うプロセッサー",
     "Put Back": "元に戻す",
     "PyTorch": "PyTorch",
@@ -400,7 +444,11 @@ TEXTS: dict[str, str] = {
     "Range": "範囲",
     "Rare or odd": "まれ・不自然",
     "Rare poses": "珍しいポーズ",
+    "Read Keypoints": "キーポイントを読み込む",
+    "Read the keypoint file, and show whom it shows; changes nothing":
+        "キーポイントのファイルを読み、写っている人物を示します。何も変更しません",
     "Reading": "読み取り中",
+    "Reading keypoints": "キーポイントを読み込み中",
     "Reading the motion": "モーションを読み取り中",
     "Reading weights": "ウェイトを読み込み中",
     "Reasons": "根拠",
@@ -416,6 +464,10 @@ TEXTS: dict[str, str] = {
     "Removed {action}.": "{action} を削除しました。",
     "Removes jumps and leaves the rest almost as it is; works on any rig":
         "飛びを除去し、他はほぼそのまま残します。どのリグでも使えます",
+    "Rendering {width} x {height} pixels through a lens of {lens:.1f} mm.":
+        "{lens:.1f} mm のレンズで {width} x {height} ピクセルをレンダリングします。",
+    "Rendering {width} x {height} pixels; the file tells of no lens.":
+        "{width} x {height} ピクセルをレンダリングします。ファイルにレンズの情報はありません。",
     "Repeat Last Tool": "前回を繰り返す",
     "Rest": "レスト",
     "Restart Engine": "エンジンを再起動",
@@ -447,6 +499,9 @@ TEXTS: dict[str, str] = {
     "Selected": "選択",
     "Selected Bones": "選択ボーン",
     "Selected Keys": "選択中のキー",
+    "Sets out from what the keypoints leave open, and looks at the frames around":
+        "キーポイントで決まらない部分から始め、前後のフレームも見ます",
+    "Settings of Animate from Keypoints": "「キーポイントからアニメート」の設定",
     "Settings of Blend Result": "「結果をブレンド」の設定",
     "Settings of Complete Limbs": "「手足を補完」の設定",
     "Settings of Fit to Targets": "「ターゲットにフィット」の設定",
@@ -456,6 +511,7 @@ TEXTS: dict[str, str] = {
     "Settings of Plausibility": "「自然さ」の設定",
     "Several results to choose from": "選べる複数の結果",
     "Share": "割合",
+    "Show Keypoints": "キーポイントを表示",
     "Show Original": "元を表示",
     "Show Result": "結果を表示",
     "Show Variant": "バリエーションを表示",
@@ -463,6 +519,8 @@ TEXTS: dict[str, str] = {
         "現在のフレームで各関節がどれだけおかしいかを 3D ビューポートに表示します",
     "Show in the timeline and the dope sheet how odd each frame is: taller is odder":
         "各フレームがどれだけおかしいかをタイムラインとドープシートに表示します: 高いほど不自然です",
+    "Show the keypoints of the current frame over the view through the camera":
+        "カメラビューに現在のフレームのキーポイントを表示します",
     "Show the original in place of the result, or the result again":
         "結果の代わりに元を表示、または再び結果を表示します",
     "Shown: {action}.": "表示: {action}。",
@@ -475,6 +533,7 @@ TEXTS: dict[str, str] = {
     "Spacing": "間隔",
     "Spine and shoulders": "背骨と肩",
     "Spline": "スプライン",
+    "Start": "開始",
     "Start of the random numbers of the result": "結果の乱数の開始値",
     "Start of the random numbers that this variant comes from": "このバリエーションの元になった乱数の開始値",
     "Start of the random numbers: the same seed gives the same result":
@@ -506,6 +565,8 @@ TEXTS: dict[str, str] = {
     "The bones that are selected in Pose Mode": "ポーズモードで選択中のボーン",
     "The bones that are selected in Pose Mode stay as they are":
         "ポーズモードで選択中のボーンはそのままにします",
+    "The camera that sees the person; the scene's where none is chosen":
+        "人物を写すカメラ。選ばなければシーンのカメラ",
     "The current frame alone": "現在のフレームのみ",
     "The empty that the bone follows": "ボーンが従うエンプティ",
     "The engine does not respond": "エンジンが応答していません",
@@ -517,6 +578,8 @@ TEXTS: dict[str, str] = {
         "エンジンの Python に PyTorch またはその付属パッケージがありません: 「学習スムーサー」、フィルター、「スプライン」のみ使えます",
     "The graphics processor of an Apple computer": "Apple コンピューターのグラフィックプロセッサー",
     "The head": "頭",
+    "The keypoint file does not tell the size of its images: give width and height":
+        "キーポイントのファイルに画像のサイズがありません：幅と高さを指定してください",
     "The last run gave one result: ask for several variants":
         "前回の結果は一つです: 複数のバリエーションを指定してください",
     "The least plausible moment of all": "全体で最も不自然な瞬間",
@@ -527,17 +590,20 @@ TEXTS: dict[str, str] = {
     "The part of the action inside the scene's frame range": "シーンのフレーム範囲内のアクションの部分",
     "The preview range": "プレビュー範囲",
     "The processor": "プロセッサー",
+    "The render has not the images' proportions": "レンダーの縦横比が画像と異なります",
     "The result is an NLA layer: run the tool with a new action as its result":
         "結果は NLA レイヤーです: 結果を新規アクションにしてツールを実行してください",
     "The result was made from a pose or NLA strips": "結果はポーズまたは NLA ストリップから作られた",
     "The result was written as an NLA layer": "結果は NLA レイヤーとして書き込まれた",
     "The result's curves from before it was blended": "ブレンド前の結果のカーブ",
+    "The scene has no camera: add one, or choose one": "シーンにカメラがありません：追加するか選んでください",
     "The scene's frame range": "シーンのフレーム範囲",
     "The slot of the original action": "元のアクションのスロット",
     "The slot of the result's action": "結果のアクションのスロット",
     "The spectra of real motion alone: removes noise, jumps and drop-outs in no time; needs a humanoid rig":
         "実際のモーションのスペクトルのみ: ノイズ、飛び、欠落を瞬時に除去。人型のリグが必要です",
     "The whole body is posed anew": "全身のポーズを新しくします",
+    "There are no keypoints: read some first": "キーポイントがありません：先に読み込んでください",
     "There is no result: run a tool first": "結果がありません: 最初にツールを実行してください",
     "There is nothing to repeat: run a tool first":
         "繰り返すものがありません: 最初にツールを実行してください",
@@ -571,6 +637,7 @@ TEXTS: dict[str, str] = {
     "Weights are missing ({names}): reinstall DPoser":
         "ウェイトがありません ({names}): DPoser を再インストールしてください",
     "What becomes of the poses": "ポーズの使い道",
+    "What knows how people move": "人の動きを知るモデル",
     "What made the result, in a word": "結果を作ったツールの名前",
     "What the animation did outside the keys of its action": "アクションのキーの外でのアニメーションの動作",
     "What to call the preset; one of that name is replaced": "プリセットの名前。同名のものは置き換えられます",
@@ -585,6 +652,8 @@ TEXTS: dict[str, str] = {
     "While the hips move, feet without a target stay where they are; one in the air gives way":
         "腰が動いても、ターゲットのない足はその場に残ります。宙にある足は譲ります",
     "Whole Result": "結果全体",
+    "Whose keypoints; the most certain person's where this is empty": "誰のキーポイントか。空なら最も確かな人物",
+    "Width": "幅",
     "Without Action": "アクションなし",
     "Without Keys": "キーなし",
     "Without {modules}": "{modules} なし",

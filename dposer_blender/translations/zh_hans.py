@@ -12,8 +12,11 @@ TEXTS: dict[str, str] = {
     "1 pose": "1 个姿态",
     "1 varies as captured people do; less gives common poses, more rare ones":
         "1 与真人动捕的变化相同；小于 1 得到常见姿态，大于 1 得到少见姿态",
+    "2D Keypoints (.json, .csv)": "2D 关键点 (.json, .csv)",
     "A clip of a minute will take {minutes:.0f} minutes here: choose a graphics card as device, end other programs that compute, or clean with the Learned Smoother":
         "在此电脑上，一分钟的片段需要 {minutes:.0f} 分钟：请选择显卡作为设备，结束其他占用计算的程序，或使用“学习型平滑”",
+    "A file of 2D keypoints, JSON or CSV, or a folder with a JSON file for each frame":
+        "2D 关键点文件（JSON 或 CSV），或每帧一个 JSON 文件的文件夹",
     "A graphics card that PyTorch can use, else the processor":
         "PyTorch 可用的显卡，没有则使用处理器",
     "A key on every changed frame": "在每个被更改的帧上插入关键帧",
@@ -38,6 +41,11 @@ TEXTS: dict[str, str] = {
     "Always": "总是",
     "An NVIDIA or AMD graphics card; the interpreter needs a PyTorch made for it":
         "NVIDIA 或 AMD 显卡；解释器需要相应版本的 PyTorch",
+    "Animate from Keypoints": "由关键点生成动画",
+    "Animate the armature from 2D keypoints of a person, so that it moves before the camera as the person did":
+        "由人物的 2D 关键点为骨架制作动画，使其在摄像机前的动作与人物相同",
+    "Animated {armature} from {frames} frames of keypoints{ways} in {action}, {pixels:.1f} pixels off, seed {seed}":
+        "已由 {frames} 帧关键点为 {armature} 生成动画{ways}，写入 {action}，偏差 {pixels:.1f} 像素，种子 {seed}",
     "Apple GPU": "Apple GPU",
     "Apply": "应用",
     "Apply Variant": "应用变体",
@@ -72,6 +80,7 @@ TEXTS: dict[str, str] = {
     "CPU, {threads} threads": "CPU，{threads} 个线程",
     "CUDA or ROCm": "CUDA 或 ROCm",
     "Calm": "平静",
+    "Camera": "摄像机",
     "Cancel": "取消",
     "Cancel the job in progress; nothing is changed": "取消正在进行的任务；不做任何更改",
     "Cannot be loaded": "无法加载",
@@ -82,6 +91,10 @@ TEXTS: dict[str, str] = {
     "Checking poses": "正在检查姿态",
     "Choose a Python": "选择 Python",
     "Choose a bone": "选择骨骼",
+    "Choose a file of 2D keypoints and read it, to see who is in it":
+        "选择并读取 2D 关键点文件，以查看其中的人物",
+    "Choose a file of 2D keypoints for Animate from Keypoints, and read it":
+        "为“由关键点生成动画”选择并读取 2D 关键点文件",
     "Chosen here: {path}": "在此选择：{path}",
     "Chosen joints of the body": "所选的身体关节",
     "Chosen parts of the body stay as they are": "所选的身体部位保持不变",
@@ -96,6 +109,7 @@ TEXTS: dict[str, str] = {
     "Cleaning": "正在清理",
     "Clear All": "清除全部",
     "Clear Bone": "清除骨骼",
+    "Clear Keypoints": "清除关键点",
     "Clear Plausibility": "清除合理性评分",
     "Collar, upper arm, forearm and hand": "锁骨、上臂、前臂和手",
     "Common poses": "常见姿态",
@@ -128,7 +142,9 @@ TEXTS: dict[str, str] = {
     "Denoising poses": "正在给姿态降噪",
     "Device": "设备",
     "Diagnostics copied: paste them where you ask for help.": "诊断信息已复制：请粘贴到求助的地方。",
+    "DiffPose": "DiffPose",
     "Discard Result": "丢弃结果",
+    "Draws whole poses that agree with the keypoints": "抽取与关键点一致的完整姿态",
     "Ease": "缓动",
     "Eight variants": "八个变体",
     "End Following": "结束跟随",
@@ -166,14 +182,21 @@ TEXTS: dict[str, str] = {
         "查找身体的骨骼，并检查手动映射的骨骼，手动映射会保留",
     "Finding bones": "正在查找骨骼",
     "Finding spikes and drop-outs": "正在查找尖峰和丢帧",
+    "Finding the distance": "正在估计距离",
     "Fit Range": "拟合范围",
     "Fit to Targets": "拟合到目标",
     "Fitting": "正在拟合",
     "Fitting keypoints": "正在拟合关键点",
     "Fitting poses": "正在拟合姿态",
+    "Fitting the body": "正在拟合身体",
     "Follow Live": "实时跟随",
     "Following targets": "正在跟随目标",
     "Forget the armature's scores, and with them the graph and the colours": "丢弃骨架的评分，以及图表和颜色",
+    "Forget the keypoints that were read, and with them what is shown over the camera's view":
+        "忘记已读取的关键点，以及摄像机视图上的显示",
+    "Frame Rate": "帧率",
+    "Frame of the scene that shows the file's first frame": "显示文件首帧的场景帧",
+    "Frames": "帧",
     "Frames from one pose to the next along the timeline": "时间线上相邻姿态之间的帧数",
     "Frames on which the result is blended": "混合结果的帧",
     "Frames over which the result comes in after the first frame of the range":
@@ -188,6 +211,7 @@ TEXTS: dict[str, str] = {
         "带有选中关键帧的帧完全不变，结果会经过它们",
     "From the first to the last key that is selected": "从选中的第一个关键帧到最后一个",
     "Full": "完整",
+    "GFPose": "GFPose",
     "Gaussian": "高斯",
     "Generate": "生成",
     "Generate Idle": "生成待机",
@@ -197,10 +221,13 @@ TEXTS: dict[str, str] = {
     "Generating": "正在生成",
     "Generating poses": "正在生成姿态",
     "Gentle": "轻柔",
+    "Give the render the images' size and, where the keypoint file tells of its camera, the camera that lens":
+        "将渲染设为图像的尺寸；若关键点文件说明了其摄像机，则为摄像机设置相同镜头",
     "Go to the least plausible frame, or on to the next one; in Pose Mode its oddest bones are selected":
         "跳转到最不合理的帧，或继续到下一个；在姿态模式下会选中其最异常的骨骼",
     "Graph": "图表",
     "Hands and Feet": "手和脚",
+    "Height": "高度",
     "Held where they rest, in clips whose feet slide": "在脚部滑动的片段中，把着地的脚固定住",
     "Held wherever they rest, or are near the floor and slow": "只要脚着地，或接近地面且缓慢，就固定住",
     "How deep the breath goes: 1 as people who stand do, 0 not at all":
@@ -214,6 +241,7 @@ TEXTS: dict[str, str] = {
     "How gently the motion gives way to a target that comes or goes suddenly, in seconds":
         "目标突然出现或消失时，运动让位的平缓程度，单位为秒",
     "How long the loop is": "循环的长度",
+    "How many different animations to choose from, made of the hypotheses": "由假设组成、可供选择的不同动画数量",
     "How many different idles": "不同待机动作的数量",
     "How many different ways to fill in what is missing": "补全缺失部分的方案数量",
     "How many different ways; needs some variation": "不同方案的数量；需要一定的变化",
@@ -230,9 +258,12 @@ TEXTS: dict[str, str] = {
         "躯干、头部和手臂的晃动程度：1 与站立的人相同，0 完全没有",
     "How the frames between keys are found": "计算关键帧之间各帧的方法",
     "How the motion is cleaned": "清理运动的方法",
+    "Hypotheses": "假设",
     "Idle": "待机",
     "Idling": "正在生成待机",
+    "Images": "图像",
     "Import Bone Map": "导入骨骼映射",
+    "Import Keypoints": "导入关键点",
     "Import a bone map from a JSON file, in place of what is mapped by hand":
         "从 JSON 文件导入骨骼映射，替换手动映射",
     "In between": "位于其间",
@@ -269,6 +300,7 @@ TEXTS: dict[str, str] = {
         "已在 {action} 中保留第 {number} 个变体（共 {count} 个）。",
     "Key Pose": "为姿态插入关键帧",
     "Key the pose; else it is put back": "为姿态插入关键帧；否则恢复原状",
+    "Keypoints": "关键点",
     "Keys": "关键帧",
     "Keys only where the original had keys: they move, and what lies between follows":
         "只在原有关键帧处：关键帧移动，其间的部分随之变化",
@@ -289,6 +321,7 @@ TEXTS: dict[str, str] = {
     "Let the body follow its targets while you drag them. Enter keys the pose, Esc puts it back":
         "拖动目标时让身体跟随。Enter 为姿态插入关键帧，Esc 恢复原状",
     "Let the hips move and turn where arms and legs do not suffice": "手臂和腿部不够时，允许髋部移动和旋转",
+    "Lifting": "正在提升为 3D",
     "Linear": "线性",
     "Lively variants": "生动的变体",
     "Load Preset": "加载预设",
@@ -313,6 +346,7 @@ TEXTS: dict[str, str] = {
         "按骨骼名称，将右侧手动映射成与左侧相同；自动找到的关节不变",
     "Map the selected bone to this joint; of several, the active one":
         "将选中的骨骼映射到该关节；选中多个时取活动骨骼",
+    "Match Camera": "匹配摄像机",
     "Measuring likelihoods": "正在测量似然",
     "Measuring the noise": "正在测量噪声",
     "Median": "中值",
@@ -344,6 +378,11 @@ TEXTS: dict[str, str] = {
     "Nothing": "无",
     "NumPy {numpy}, SciPy {scipy}": "NumPy {numpy}，SciPy {scipy}",
     "Oddest joint": "最异常的关节",
+    "Of the images in pixels; with 0 what the file says, or else the render's":
+        "图像的像素尺寸；为 0 时取文件所示，否则取渲染的尺寸",
+    "Of the keypoints, in frames per second; with 0 what the file says, or else the scene's":
+        "关键点每秒的帧数；为 0 时取文件所示，否则取场景的帧率",
+    "Off the keypoints": "与关键点的偏差",
     "On the current frame; the poses are variants to choose from": "在当前帧上；姿态为可选的变体",
     "One after the other along the timeline, from the current frame on": "从当前帧开始，沿时间线依次排列",
     "One guess": "单一方案",
@@ -356,6 +395,7 @@ TEXTS: dict[str, str] = {
     "Packages": "软件包",
     "Parts": "部位",
     "Parts of the body; hold Shift to choose several": "身体部位；按住 Shift 可选择多个",
+    "Person": "人物",
     "Pick Active Bone": "拾取活动骨骼",
     "Plausibility": "合理性",
     "Polynomial through neighbouring frames, which keeps peaks; works on any rig":
@@ -363,11 +403,14 @@ TEXTS: dict[str, str] = {
     "Pose": "姿态",
     "Pose Assets": "姿态资产",
     "Poses": "姿态",
+    "Poses drawn for each frame: more tell better what is likely, and take longer":
+        "为每帧抽取的姿态数量：越多越能判断何者可能，也越耗时",
     "Preparing to compare": "正在准备比较",
     "Preset": "预设",
     "Presets": "预设",
     "Preview": "预览",
     "Previous": "上一个",
+    "Prior": "先验",
     "Processor that the engine computes on": "引擎用于计算的处理器",
     "Put Back": "恢复原状",
     "PyTorch": "PyTorch",
@@ -381,7 +424,11 @@ TEXTS: dict[str, str] = {
     "Range": "范围",
     "Rare or odd": "少见或异常",
     "Rare poses": "少见姿态",
+    "Read Keypoints": "读取关键点",
+    "Read the keypoint file, and show whom it shows; changes nothing":
+        "读取关键点文件并显示其中的人物；不做任何更改",
     "Reading": "正在读取",
+    "Reading keypoints": "正在读取关键点",
     "Reading the motion": "正在读取运动",
     "Reading weights": "正在读取权重",
     "Reasons": "依据",
@@ -396,6 +443,10 @@ TEXTS: dict[str, str] = {
     "Removed {action}.": "已移除 {action}。",
     "Removes jumps and leaves the rest almost as it is; works on any rig":
         "去除跳变，其余部分几乎不变；适用于任何骨架",
+    "Rendering {width} x {height} pixels through a lens of {lens:.1f} mm.":
+        "以 {lens:.1f} 毫米镜头渲染 {width} x {height} 像素。",
+    "Rendering {width} x {height} pixels; the file tells of no lens.":
+        "渲染 {width} x {height} 像素；文件未说明镜头。",
     "Repeat Last Tool": "重复上次操作",
     "Rest": "静置",
     "Restart Engine": "重新启动引擎",
@@ -427,6 +478,9 @@ TEXTS: dict[str, str] = {
     "Selected": "选中项",
     "Selected Bones": "选中的骨骼",
     "Selected Keys": "选中的关键帧",
+    "Sets out from what the keypoints leave open, and looks at the frames around":
+        "从关键点未确定之处出发，并参考前后各帧",
+    "Settings of Animate from Keypoints": "“由关键点生成动画”的设置",
     "Settings of Blend Result": "混合结果的设置",
     "Settings of Complete Limbs": "补全肢体的设置",
     "Settings of Fit to Targets": "拟合到目标的设置",
@@ -436,6 +490,7 @@ TEXTS: dict[str, str] = {
     "Settings of Plausibility": "合理性的设置",
     "Several results to choose from": "可供选择的多个结果",
     "Share": "份额",
+    "Show Keypoints": "显示关键点",
     "Show Original": "显示原始动作",
     "Show Result": "显示结果",
     "Show Variant": "显示变体",
@@ -443,6 +498,8 @@ TEXTS: dict[str, str] = {
         "在 3D 视图中显示当前帧每个关节的异常程度",
     "Show in the timeline and the dope sheet how odd each frame is: taller is odder":
         "在时间线和动画摄影表中显示每一帧的异常程度：越高越异常",
+    "Show the keypoints of the current frame over the view through the camera":
+        "在摄像机视图上显示当前帧的关键点",
     "Show the original in place of the result, or the result again": "显示原始动作代替结果，或再次显示结果",
     "Shown: {action}.": "显示：{action}。",
     "Smoothing": "正在平滑",
@@ -454,6 +511,7 @@ TEXTS: dict[str, str] = {
     "Spacing": "间隔",
     "Spine and shoulders": "脊柱和肩部",
     "Spline": "样条线",
+    "Start": "起始",
     "Start of the random numbers of the result": "结果的随机数起点",
     "Start of the random numbers that this variant comes from": "产生此变体的随机数起点",
     "Start of the random numbers: the same seed gives the same result":
@@ -484,6 +542,8 @@ TEXTS: dict[str, str] = {
     "The bones of chosen parts of the body": "所选身体部位的骨骼",
     "The bones that are selected in Pose Mode": "在姿态模式下选中的骨骼",
     "The bones that are selected in Pose Mode stay as they are": "在姿态模式下选中的骨骼保持不变",
+    "The camera that sees the person; the scene's where none is chosen":
+        "看到人物的摄像机；未选择时为场景的摄像机",
     "The current frame alone": "仅当前帧",
     "The empty that the bone follows": "骨骼所跟随的空物体",
     "The engine does not respond": "引擎没有响应",
@@ -495,6 +555,8 @@ TEXTS: dict[str, str] = {
         "引擎的 Python 缺少 PyTorch 或其配套的软件包：只有“学习型平滑”、滤波器和“样条线”可用",
     "The graphics processor of an Apple computer": "Apple 电脑的图形处理器",
     "The head": "头部",
+    "The keypoint file does not tell the size of its images: give width and height":
+        "关键点文件未说明图像尺寸：请给出宽度和高度",
     "The last run gave one result: ask for several variants": "上次运行只有一个结果：请设置多个变体",
     "The least plausible moment of all": "最不合理的时刻",
     "The motion has changed since it was scored": "评分之后运动已更改",
@@ -504,17 +566,20 @@ TEXTS: dict[str, str] = {
     "The part of the action inside the scene's frame range": "动作在场景帧范围内的部分",
     "The preview range": "预览范围",
     "The processor": "处理器",
+    "The render has not the images' proportions": "渲染的宽高比与图像不同",
     "The result is an NLA layer: run the tool with a new action as its result":
         "结果是 NLA 层：请将结果设为新建动作后再运行工具",
     "The result was made from a pose or NLA strips": "结果由姿态或 NLA 片段生成",
     "The result was written as an NLA layer": "结果已写为 NLA 层",
     "The result's curves from before it was blended": "混合之前的结果曲线",
+    "The scene has no camera: add one, or choose one": "场景没有摄像机：请添加或选择一个",
     "The scene's frame range": "场景的帧范围",
     "The slot of the original action": "原始动作的槽",
     "The slot of the result's action": "结果动作的槽",
     "The spectra of real motion alone: removes noise, jumps and drop-outs in no time; needs a humanoid rig":
         "仅使用真实运动的频谱：瞬间去除噪声、跳变和丢帧；需要人形骨架",
     "The whole body is posed anew": "整个身体重新摆姿态",
+    "There are no keypoints: read some first": "没有关键点：请先读取",
     "There is no result: run a tool first": "没有结果：请先运行工具",
     "There is nothing to repeat: run a tool first": "没有可重复的操作：请先运行工具",
     "Thigh, shin, foot and toes": "大腿、小腿、脚和脚趾",
@@ -546,6 +611,7 @@ TEXTS: dict[str, str] = {
     "Weights are missing ({names}): reinstall DPoser":
         "缺少权重文件（{names}）：请重新安装 DPoser",
     "What becomes of the poses": "姿态的用途",
+    "What knows how people move": "了解人物如何运动的模型",
     "What made the result, in a word": "生成结果的工具名称",
     "What the animation did outside the keys of its action": "动作关键帧范围之外的动画行为",
     "What to call the preset; one of that name is replaced": "预设的名称；同名预设会被替换",
@@ -560,6 +626,8 @@ TEXTS: dict[str, str] = {
     "While the hips move, feet without a target stay where they are; one in the air gives way":
         "髋部移动时，没有目标的脚保持原位；悬空的脚会让位",
     "Whole Result": "整个结果",
+    "Whose keypoints; the most certain person's where this is empty": "采用谁的关键点；留空则为最确定的人物",
+    "Width": "宽度",
     "Without Action": "无动作",
     "Without Keys": "无关键帧",
     "Without {modules}": "缺少 {modules}",

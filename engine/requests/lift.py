@@ -29,8 +29,9 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         params: of a rig's animation, see `engine.requests.rig`; ``focal``, ``centre_u`` and ``centre_v`` of the camera
             in pixels, ``settings`` (fields of `LiftSettings`; ``keep`` is how many animations to make).
         arrays: of a rig's animation of one frame; ``pixels`` (T, 17, 2), ``confidence`` (T, 17) and, where they are
-            known, ``sigma`` (T, 17), see the task; ``camera`` (4, 4) or, where it moves, (T, 4, 4), the camera's axes (it
-            looks along -Z, up is Y) in the rig's space, or none for a body that stays where its first frame stands.
+            known, ``sigma`` (T, 17), see the task; ``camera`` (4, 4) or, where it moves, (T, 4, 4), the camera's axes
+            (it looks along -Z, up is Y) in the rig's space, or none for a body that stays where its first frame
+            stands.
         on_step: told (done, total, stage); stops the task by raising.
 
     Returns:
