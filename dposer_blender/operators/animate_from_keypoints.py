@@ -310,7 +310,7 @@ class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
             raise ArmatureError(
                 "Keypoints need keys where the original has none: set Keys to Every Frame or Reduced."
             )
-        camera = self._camera(context)
+        camera = _camera(context, self.camera)
         asked = keypoints.request(self.filepath, self.person, (self.width, self.height))
         settings = {
             "prior": self.prior,
@@ -335,16 +335,17 @@ class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
 
         return AnimateTask(context, asked, begin)
 
-    def _camera(self, context: Context) -> Object:
-        """The camera of this name, or the scene's where there is none."""
-        camera = context.scene.camera
-        if self.camera:
-            camera = bpy.data.objects.get(self.camera)
-            if camera is None or camera.name not in context.scene.objects:
-                raise ArmatureError(f"There is no camera {self.camera} in the scene: choose another.")
-        if reason := pinhole.refusal(camera):
-            raise ArmatureError(f"{reason}.")
-        return camera
+
+def _camera(context: Context, name: str) -> Object:
+    """The camera of this name, or the scene's where there is none."""
+    camera = context.scene.camera
+    if name:
+        camera = bpy.data.objects.get(name)
+        if camera is None or camera.name not in context.scene.objects:
+            raise ArmatureError(f"There is no camera {name} in the scene: choose another.")
+    if reason := pinhole.refusal(camera):
+        raise ArmatureError(f"{reason}.")
+    return camera
 
 
 def _size(scene: Any, given: tuple[int, int], found: footage.Footage) -> tuple[int, int]:

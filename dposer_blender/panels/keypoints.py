@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, Panel, PropertyGroup, UILayout
 
 from .. import footage, pinhole
-from ..footage import Footage
 from ..operators import keypoints
 from .layout import Sidebar, pair, wrap
+
+if TYPE_CHECKING:
+    from ..footage import Footage
 
 _MOST_LISTED = 12
 

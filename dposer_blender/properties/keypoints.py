@@ -33,6 +33,7 @@ def source(**options: Any) -> common.Annotations:
             name="Width",
             description="Of the images in pixels; with 0 what the file says, or else the render's",
             min=0,
+            soft_max=8192,
             max=100_000,
             default=0,
             subtype="PIXEL",
@@ -42,6 +43,7 @@ def source(**options: Any) -> common.Annotations:
             name="Height",
             description="Of the images in pixels; with 0 what the file says, or else the render's",
             min=0,
+            soft_max=8192,
             max=100_000,
             default=0,
             subtype="PIXEL",
@@ -66,7 +68,8 @@ def timing(**options: Any) -> common.Annotations:
         ),
         "start": IntProperty(
             name="Start", description="Frame of the scene that shows the file's first frame",
-            min=-1_000_000, max=1_000_000, default=1, **options,
+            min=-100_000, soft_min=-2000, soft_max=2000,
+            max=100_000, default=1, **options,
         ),
     }  # fmt: skip
 
