@@ -103,7 +103,7 @@ def walking(rigs: Any, tmp_path: Path) -> SimpleNamespace:
     seen = projected(ob, BONES["smpl"], range(1, LAST + 1))
     path = written(tmp_path / "seen.json", seen, BONES["smpl"])
     bpy.context.scene.frame_set(1)
-    return SimpleNamespace(ob=ob, camera=camera, path=path, seen=seen, folder=tmp_path)
+    return SimpleNamespace(ob=ob, camera=camera, path=path, seen=seen, folder=tmp_path, rigs=rigs)
 
 
 def animate(path: str, **given: Any) -> str:
@@ -298,9 +298,14 @@ def keys_of_the_original(walking: Any) -> dict[str, Any]:
 
 
 def a_rig_of_nobody(walking: Any) -> dict[str, Any]:
-    for n, bone in enumerate(walking.ob.data.bones):
-        bone.name = f"thing{n}"
+    walking.rigs.add("Crane", [("base", -1, (0, 0, 0), (0, 0, 1)), ("arm", 0, (0, 0, 1), (1, 0, 1))])
     return {}
+
+
+def a_prior_without_weights(walking: Any) -> dict[str, Any]:
+    if list((Path(__file__).resolve().parents[2] / "engine" / "weights").glob("*diffpose*")):
+        pytest.skip("DiffPose has its weights here")
+    return {"prior": "diffpose"}
 
 
 def an_armature_without_extent(walking: Any) -> dict[str, Any]:
@@ -333,6 +338,8 @@ MISUSES = {
     half_a_size: "Only one side",
     more_than_was_drawn: "Of 4 hypotheses, 5 animations cannot be made",
     keys_of_the_original: "Keypoints need keys",
+    a_rig_of_nobody: "map these joints by hand",
+    a_prior_without_weights: "diffpose_clip.safetensors is missing",
     an_armature_without_extent: "scaled to nothing",
     slow_keypoints: "raise their frame rate",
     work_in_progress: "DPoser is at work",
