@@ -20,6 +20,7 @@ bpy = pytest.importorskip("bpy")
 
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Euler, Matrix, Vector  # noqa: E402
+
 from rigcheck.extension import part  # noqa: E402
 from rigcheck.misuse import Tool, check_sentence, differing, digest, drive  # noqa: E402
 from rigcheck.rigify import animate as animate_rigify  # noqa: E402
@@ -60,7 +61,8 @@ def projected(ob: Any, bones: dict[str, str], frames: Any, size: tuple[int, int]
     for frame in frames:
         whole = int(np.floor(frame))
         scene.frame_set(whole, subframe=float(frame - whole))
-        seen = [world_to_camera_view(scene, scene.camera, ob.matrix_world @ ob.pose.bones[b].head) for b in bones.values()]
+        heads = [ob.matrix_world @ ob.pose.bones[name].head for name in bones.values()]
+        seen = [world_to_camera_view(scene, scene.camera, head) for head in heads]
         found.append([(p.x * size[0], (1.0 - p.y) * size[1]) for p in seen])
     return np.array(found)
 
@@ -160,11 +162,11 @@ def test_frame_rates_may_differ(walking: Any) -> None:
     path = written(walking.folder / "fast.json", projected(ob, BONES["smpl"], times), BONES["smpl"], fps=2 * FPS)
     scene.render.fps = 24
     assert animate(path, start=101) == "FINISHED"
-    first, last = ob.animation_data.action.frame_range
     count = int((2 * LAST - 2) / (2 * FPS) * 24) + 1
     action = ob.animation_data.action
-    keyed = sorted({p.co[0] for c in part("compat").curves(ob.animation_data) for p in c.keyframe_points if p.co[0] > 100})
-    assert keyed == list(range(101, 101 + count)), (first, last)
+    curves = part("compat").curves(ob.animation_data)
+    keyed = sorted({key.co[0] for curve in curves for key in curve.keyframe_points if key.co[0] > 100})
+    assert keyed == list(range(101, 101 + count))
     at = 1 + np.arange(count) / 24 * FPS
     found = projected(ob, BONES["smpl"], range(101, 101 + count))
     ob.animation_data.action = bpy.data.actions["walk"]

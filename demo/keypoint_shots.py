@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m demo.keypoint_shots``: the picture of Animate from Keypoints, ``docs/tools/keypoints.jpg``.
+
+Characters of the sample file are animated in Blender by the operator (`demo.keypoint_session`), rendered through the
+camera, and the keypoints are drawn over them. The extension's zip is the first argument.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from demo.__main__ import DemoError, blender, say
+from demo.tool_shots import DOCS, QUALITY, WIDTH
+from engine.motion.h36m import JOINTS, PARENTS
+
+LEFT, RIGHT, MIDDLE = (86, 180, 233), (230, 159, 0), (60, 60, 60)
+AROUND = 0.25  # of the person's height, beside and above it
+FINE = 2  # pixels drawn for each that is shown
+
+
+def drawn(picture: Image.Image, pixels: np.ndarray, confidence: np.ndarray) -> Image.Image:
+    """A picture with the keypoints (17, 2) over it that were seen."""
+    large = picture.resize((FINE * picture.width, FINE * picture.height), Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(large)
+    at = [(FINE * u, FINE * v) for u, v in pixels.tolist()]
+    for joint, parent in enumerate(PARENTS):
+        name = JOINTS[joint]
+        colour = LEFT if name.startswith("left_") else RIGHT if name.startswith("right_") else MIDDLE
+        if confidence[joint] > 0:
+            if parent >= 0 and confidence[parent] > 0:
+                pen.line([at[parent], at[joint]], fill=colour, width=3 * FINE)
+            u, v = at[joint]
+            pen.ellipse([u - 4 * FINE, v - 4 * FINE, u + 4 * FINE, v + 4 * FINE], fill=colour)
+    return large
+
+
+def row(name: str, folder: Path, beside: float) -> Image.Image:
+    """The frames of a character side by side, each cut out around the person.
+
+    Args:
+        name: the character.
+        folder: with what `demo.keypoint_session` left.
+        beside: how wide a cut is, its height being 1.
+    """
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as members:
+        pixels, confidence = members["pixels"], members["confidence"]
+    seen = np.where(confidence[..., None] > 0, pixels, np.nan)
+    low, high = np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)
+    tall = (high - low)[:, 1].max() * (1.0 + 2.0 * AROUND)
+    cuts = []
+    for number in range(len(pixels)):
+        picture = Image.open(folder / f"{name}_{number}.png").convert("RGB")
+        whole = drawn(picture, pixels[number], confidence[number])
+        (u, v), half = FINE * (low[number] + high[number]) / 2.0, FINE * tall / 2.0
+        box = (round(u - half * beside), round(v - half), round(u + half * beside), round(v + half))
+        cuts.append(whole.crop(box).resize((round(WIDTH / len(pixels)), round(WIDTH / len(pixels) / beside))))
+    joined = Image.new("RGB", (sum(cut.width for cut in cuts), cuts[0].height), "white")
+    for number, cut in enumerate(cuts):
+        joined.paste(cut, (number * cut.width, 0))
+    return joined
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="keypoint_shots", description="Photograph what keypoints make of characters.")
+    parser.add_argument("extension", type=Path, help="the extension's zip")
+    parser.add_argument("keypoints", type=Path, nargs="?", help="default: those of the sample's walk")
+    parser.add_argument("--out", type=Path, default=DOCS / "keypoints.jpg", help="default: docs/tools/keypoints.jpg")
+    options = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            user = str(folder)
+            say("Making the sample and animating its characters")
+            sample = folder / "sample.blend"
+            blender("demo.sample_blend", sample, log=folder / "sample.log", BLENDER_USER_RESOURCES=user)
+            files = [] if options.keypoints is None else [options.keypoints.resolve()]
+            log = folder / "session.log"
+            arguments = (options.extension.resolve(), sample, folder, *files)
+            blender("demo.keypoint_session", *arguments, log=log, BLENDER_USER_RESOURCES=user)
+            for line in log.read_text(encoding="utf-8").splitlines():
+                if "Animated" in line:
+                    say(line.removeprefix("Info: "))
+            rows = [row(path.stem, folder, 0.62) for path in sorted(folder.glob("*.npz"))]
+    except DemoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    whole = Image.new("RGB", (rows[0].width, sum(one.height for one in rows)), "white")
+    for number, one in enumerate(rows):
+        whole.paste(one, (0, sum(other.height for other in rows[:number])))
+    whole.save(options.out, quality=QUALITY, optimize=True)
+    say(f"{options.out.name} ({options.out.stat().st_size / 1e3:.0f} KB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
