@@ -20,10 +20,13 @@ from engine.tasks.evidence import has_place
 from engine.tasks.mixed_up import Mended, mended
 from engine.tasks.steps import OnStep, Stage, within
 from engine.tasks.temporal import pose_variance
-from engine.tasks.wiener import Smoothed, smooth_body
+from engine.tasks.wiener import Smoothed, smooth_again, smooth_body
 
 PRIORS = ("motion", "pose", "none")
 """Priors by name: of motion, with that of poses where it helps; of single poses alone; none is the smoother."""
+
+DOUBTED = 0.15
+"""Confidence under which a rotation counts as not measured."""
 
 MOTION_SHARE = 0.1
 """Of the variance that the motion prior leaves, what the pose prior is told: more costs accuracy (validation split)."""
@@ -82,6 +85,7 @@ def clean_poses(
     on_step: OnStep | None,
     prior: str = "motion",
     guided: bool = True,
+    confidence: np.ndarray | None = None,
 ) -> BodyEstimate:
     """Clean rotations and path of the body.
 
@@ -94,6 +98,7 @@ def clean_poses(
         on_step: told (done, total, stage); stops by raising.
         prior: one of `PRIORS`.
         guided: False leaves the pose network out, for ablations.
+        confidence: (T, 22) from 0 to 1, where somebody told; see `DOUBTED`.
 
     Raises:
         PackageError, WeightsError, DeviceError: the prior cannot be had.
@@ -101,7 +106,7 @@ def clean_poses(
     if prior != "none":
         need_torch("The Motion Prior", "the method Learned Smoother (wiener), which needs none")
     with listening() as notes:
-        result = _clean(quat, transl, fps, strength, seed, device, on_step, prior, guided)
+        result = _clean(quat, transl, fps, strength, seed, device, on_step, prior, guided, confidence)
     used = f"{result.device}, then cpu" if ON_CPU in notes else result.device
     return replace(result, device=used, notes=tuple(notes))
 
@@ -116,12 +121,14 @@ def _clean(
     on_step: OnStep | None,
     prior: str,
     guided: bool,
+    confidence: np.ndarray | None,
 ) -> BodyEstimate:
     """As `clean_poses`."""
     frames, mixed_up = len(quat), mended(quat, fps)
     quat = mixed_up.quat
     if prior == "none":
-        return _result(mixed_up, smooth_body(quat, transl, fps, strength, on_step), "cpu")
+        smoothed = _without_doubted(smooth_body(quat, transl, fps, strength, on_step), quat, confidence, fps, strength)
+        return _result(mixed_up, smoothed, "cpu")
     from engine.device import pick_device
     from engine.priors.motion_weights import load_motion_prior
     from engine.priors.weights import load_pose_prior
@@ -135,6 +142,7 @@ def _clean(
 
         network = load_motion_prior()
         smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.6))
+        smoothed = _without_doubted(smoothed, quat, confidence, fps, strength)
         stage = Stage(on_step, frames, 0.6, 0.9, "Cleaning")
         smoothed, found = better(smoothed, quat, transl, fps, strength, network, device, stage)
         contact = found.contact if has_place(quat, transl) else None
@@ -142,6 +150,7 @@ def _clean(
         variance = MOTION_SHARE * found.deviation[:, 1:22] ** 2
     else:
         smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.9))
+        smoothed = _without_doubted(smoothed, quat, confidence, fps, strength)
         result = _result(mixed_up, smoothed, used)
         variance = pose_variance(smoothed.known[:, 1:22], smoothed.left[1:22], fps)
     if poses is not None and variance.any():
@@ -149,6 +158,17 @@ def _clean(
         body = guide_poses(result.quat[:, 1:], variance, poses, seed, device, stage)
         result.quat[:, 1:] = body
     return result
+
+
+def _without_doubted(
+    smoothed: Smoothed, quat: np.ndarray, confidence: np.ndarray | None, fps: float, strength: float
+) -> Smoothed:
+    """The body smoothed as if what is doubted had not been measured, but for joints of which there is nothing else."""
+    if confidence is None:
+        return smoothed
+    doubted = confidence < DOUBTED
+    doubted &= ~doubted.all(axis=0)
+    return smooth_again(smoothed, quat, ~smoothed.known[:, :22] | doubted, fps, strength)
 
 
 def _result(
