@@ -191,7 +191,7 @@ def _animations(
     seen = sight.tangents * metres[:, None, None] - pelvis[..., :2].mean(axis=1)
     paths = clip.choose_paths(hypotheses - pelvis, fps, keep, seen, sight.doubt(metres))
     doubt = np.where(shown[:, None, None], clip.spread(hypotheses), np.inf)
-    return [clip.smoothed(clip.along(hypotheses, path), doubt, fps) for path in paths]
+    return [clip.smoothed(clip.settled(hypotheses, path), doubt, fps) for path in paths]
 
 
 def _calmed(motion: BodyMotion) -> BodyMotion:

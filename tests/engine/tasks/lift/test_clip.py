@@ -65,6 +65,18 @@ def test_further_animations_are_others() -> None:
     assert clip.choose_paths(joints[:, :2], FPS, 5).shape == (2, 30), "there are no more than hypotheses"
 
 
+def test_an_animation_settles_in_the_middle_of_its_like() -> None:
+    rng = np.random.default_rng(0)
+    truth = person(10).joints
+    like = truth[:, None] + 0.01 * rng.normal(size=(10, 30, 17, 3))
+    other = np.repeat(truth[:, None] + 0.5, 30, axis=1)
+    joints = np.concatenate([like, other], axis=1)
+    path = np.zeros(10, np.int64)
+    off = [np.abs(made - truth).mean() for made in (clip.settled(joints, path), clip.along(joints, path))]
+    assert off[0] < 0.3 * off[1]
+    np.testing.assert_allclose(clip.settled(joints, path + 40), other[:, 0], atol=1e-6)
+
+
 def test_smoothing_takes_out_what_frames_have_anew() -> None:
     someone = person(60)
     truth = someone.joints - someone.joints[:, :1]
