@@ -13,15 +13,14 @@ import numpy as np
 
 from engine.commands import fit_clip
 from engine.commands.arguments import add_device, add_seed, joint_names
+from engine.commands.view import camera, image_size
 from engine.errors import FileError
-from engine.motion import amass, intrinsics, keypoints, npz
+from engine.motion import amass, keypoints, npz
 from engine.motion.files import read_json
-from engine.motion.intrinsics import FARTHEST_PIXEL, Intrinsics
 from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
 from engine.progress import Progress
-from engine.wording import fit
 
 PRESETS = ("paper", "released", "best")
 DEFAULT_FPS = 30.0
@@ -109,8 +108,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fit_2d(args: argparse.Namespace) -> int:
-    given = None if args.camera is None else _camera(args.camera)
-    people = keypoints.read(args.input, None if args.size is None else _size(args.size), args.layout)
+    given = None if args.camera is None else camera(args.camera)
+    people = keypoints.read(args.input, None if args.size is None else image_size(args.size), args.layout)
     view = given or people.camera
     if view is None:
         raise FileError("2D keypoints need a camera; add --camera FOCAL,CX,CY in pixels.")
@@ -203,28 +202,6 @@ def _pose(args: argparse.Namespace) -> int:
     missed = ", ".join(f"{name} {1e3 * distance:.1f}" for name, distance in posed.missed.items())
     print(f"{args.output.name}: millimetres from the targets: {missed}")
     return 0
-
-
-def _camera(text: str) -> Intrinsics:
-    if text.lower().endswith(".json"):
-        return intrinsics.read(Path(text))
-    try:
-        focal, across, down = (float(v) for v in text.split(","))
-    except ValueError as error:
-        raise FileError(
-            f"{fit(text)} is no camera; write FOCAL,CX,CY in pixels, or name a .json with fx, fy, cx and cy."
-        ) from error
-    if not (0 < focal <= FARTHEST_PIXEL and max(abs(across), abs(down)) <= FARTHEST_PIXEL):
-        raise FileError("A camera's focal length must be positive and its numbers in pixels; correct --camera.")
-    return Intrinsics((focal, focal), (across, down))
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (float(v) for v in text.split(","))
-    except ValueError as error:
-        raise FileError(f"{fit(text)} is no size of an image; write WIDTH,HEIGHT in pixels.") from error
-    return intrinsics.checked_size("--size", [width, height])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from engine.requests.complete import complete
 from engine.requests.generate import generate
 from engine.requests.idle import idle
 from engine.requests.inbetween import inbetween
+from engine.requests.keypoints import keypoints
+from engine.requests.lift import lift
 from engine.requests.map import map_bones
 from engine.requests.rig import Answer
 from engine.requests.score import score
@@ -41,6 +43,8 @@ TASKS: dict[str, Task] = {
     "generate": _learned(generate),
     "idle": _learned(idle),
     "inbetween": inbetween,
+    "keypoints": keypoints,
+    "lift": _learned(lift),
     "map": map_bones,
     "score": _learned(score),
     "targets": _learned(targets),

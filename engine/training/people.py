@@ -17,6 +17,8 @@ from torch import Tensor
 from engine.body.h36m_joints import h36m_joints
 from engine.body.shapes import BETAS, offsets_of
 from engine.motion.h36m import JOINTS, MIRROR, PARTS
+from engine.priors.detector_width import LIMBS, TORSO, own_width
+from engine.priors.image_frame import image_frame
 from engine.priors.joint_prior import Seen
 from engine.training import dataset
 
@@ -27,7 +29,6 @@ NEAREST, FARTHEST = 2.0, 10.0  # metres from the camera, log-uniform
 PITCH, ROLL = np.deg2rad(20.0), np.deg2rad(6.0)  # standard deviations of the camera
 SLOW = 10
 """Frames over which the slow part of a detector's noise changes."""
-LEAST_DISTANCE = 0.5  # metres of a joint from the camera's plane
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Detector:
     """
 
     exact: float = 0.2
-    torso: float = 0.010
-    limbs: float = 0.022
+    torso: float = TORSO
+    limbs: float = LIMBS
     spread: float = 0.4
     width_error: float = 0.3
     outliers: float = 0.02
@@ -55,14 +56,6 @@ class Detector:
 
 EXACT = Detector(exact=1.0)
 DETECTED = Detector(exact=0.0)
-
-_LIMB_SHARE = {"knee": 0.4, "elbow": 0.5, "ankle": 1.0, "wrist": 1.0}
-
-
-def _own_width(detector: Detector) -> Tensor:
-    share = torch.tensor([_LIMB_SHARE.get(joint.split("_")[-1], 0.0) for joint in JOINTS])
-    return detector.torso + share * (detector.limbs - detector.torso)
-
 
 class People:
     """Poses of captured people, to be drawn from.
@@ -127,20 +120,6 @@ def seen_by(joints: Tensor, turns: Tensor, distance: Tensor) -> Tensor:
     return image_frame(joints @ turns.to(joints).mT, distance.to(joints))
 
 
-def image_frame(joints: Tensor, distance: Tensor) -> Tensor:
-    """The image frame (B, 17, 3) of joints from the pelvis in a camera's axes, the pelvis (B,) metres before it."""
-    away = distance[:, None, None]
-    own = (away - joints[..., 2:]).clamp_min(LEAST_DISTANCE)
-    return torch.cat([joints[..., :2] * away / own, joints[..., 2:]], dim=-1)
-
-
-def camera_frame(joints: Tensor, distance: Tensor) -> Tensor:
-    """The inverse of `image_frame`."""
-    away = distance[:, None, None]
-    own = (away - joints[..., 2:]).clamp_min(LEAST_DISTANCE)
-    return torch.cat([joints[..., :2] * own / away, joints[..., 2:]], dim=-1)
-
-
 def detect(joints: Tensor, detector: Detector, generator: torch.Generator, frames: int = 1) -> Seen:
     """What a detector sees of joints (B, 17, 3) in the image frame: two coordinates, and how wide its heatmaps are.
 
@@ -153,7 +132,7 @@ def detect(joints: Tensor, detector: Detector, generator: torch.Generator, frame
     shape = joints.shape[:2]
     clips = shape[0] // frames
     quality = torch.exp(detector.spread * torch.randn(clips, 1, generator=generator)).repeat_interleave(frames, dim=0)
-    width = _own_width(detector) * quality
+    width = torch.from_numpy(own_width(detector.torso, detector.limbs)).float() * quality
     outlier = torch.rand(shape, generator=generator) < detector.outliers
     honest = torch.rand(shape, generator=generator) >= detector.sure_outliers
     actual = torch.where(outlier, detector.outlier, width)

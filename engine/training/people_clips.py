@@ -16,8 +16,9 @@ from engine.body.h36m_joints import h36m_joints
 from engine.body.shapes import BETAS, offsets_of
 from engine.errors import FileError
 from engine.motion.h36m import MIRROR
+from engine.priors.image_frame import image_frame, to_the_axis
 from engine.training.dataset import SHARE_ALIKE
-from engine.training.people import SHAPE_STD, SHAPES, image_frame, random_cameras
+from engine.training.people import SHAPE_STD, SHAPES, random_cameras
 
 FPS = 30.0
 SIDEWAYS = 0.35
@@ -138,17 +139,3 @@ def looked_at(joints: Tensor, path: Tensor, turns: Tensor, distance: Tensor, asi
     look = to_the_axis(pelvis / away[..., None])
     seen = (joints @ turns[:, None].mT) @ look.mT
     return image_frame(seen.flatten(0, 1), away.flatten()).unflatten(0, joints.shape[:2])
-
-
-def to_the_axis(rays: Tensor) -> Tensor:
-    """The least rotations (..., 3, 3) that bring unit rays (..., 3) with z < 0 onto (0, 0, -1)."""
-    x, y, z = rays.unbind(-1)
-    share = 1.0 / (1.0 - z)
-    return torch.stack(
-        [
-            torch.stack([1.0 - x * x * share, -x * y * share, x], dim=-1),
-            torch.stack([-x * y * share, 1.0 - y * y * share, y], dim=-1),
-            torch.stack([-x, -y, -z], dim=-1),
-        ],
-        dim=-2,
-    )

@@ -38,6 +38,7 @@ HEAVY = (
     ("engine.tasks.inbetween", "inbetween"),
     ("engine.tasks.score", "score"),
     ("engine.tasks.fit.rig_targets", "follow_on_rig"),
+    ("engine.tasks.lift.animation", "lift"),
     ("engine.tasks.clean", "clean_poses"),
     ("engine.tasks.check", "check"),
 )
@@ -84,9 +85,9 @@ def _reads(module: str, name: str) -> Callable[[Path], object]:
 
 
 def _camera(path: Path) -> object:
-    from engine.commands import fit
+    from engine.commands import view
 
-    return fit._camera(str(path))
+    return view.camera(str(path))
 
 
 def _keypoints(path: Path) -> object:

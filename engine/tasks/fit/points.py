@@ -97,7 +97,8 @@ def fit_points(
         points: (N, P, 3) measured places in metres; what has weight 0 may be NaN.
         joints: (P,) which joint each belongs to.
         prior: the pose prior.
-        weights: (P,) or (N, P) relative precisions, 0 for what was not seen; 1 by default.
+        weights: (P,) or (N, P) relative precisions, 0 for what was not seen; 1 by default. (N, P, 3) where the axes of
+            a point were measured differently well; then some axes alone may be 0.
         places: (P, 3) markers' places in their joint's axes, metres; zero by default: the joint itself.
         offsets: (22, 3) rest offsets of the body in metres; the bundled body's by default.
         settings: see `PointsSettings`; the preset "best" by default.
@@ -107,14 +108,16 @@ def fit_points(
         MotionError: shapes do not fit, a point that counts is not finite, or a pose has fewer than 3 points.
     """
     chosen = settings or PRESETS["best"]
-    weight = np.broadcast_to(1.0 if weights is None else weights, points.shape[:2]).astype(np.float64)
+    given_weights = np.asarray(1.0 if weights is None else weights, np.float64)
+    by_axis = given_weights if given_weights.ndim == 3 else given_weights[..., None]
+    weight = np.broadcast_to(by_axis, points.shape).copy()
     _check(points, np.asarray(joints), weight)
     device = pick_device(chosen.device)
     prior = prior.to(device)
     rest = mean_offsets() if offsets is None else offsets
     space = Space.of(prior, rest, shape_basis() if chosen.shape else None)
     carried = Points.of(np.asarray(joints), places).to(space.mean)
-    given = torch.as_tensor(np.where(weight[..., None] > 0, points, 0.0)).to(space.mean)
+    given = torch.as_tensor(np.where(weight > 0, points, 0.0)).to(space.mean)
     weight_of = torch.as_tensor(weight).to(space.mean)
     loose = torch.zeros(space.size).to(space.mean)
     loose[BETAS] = 1.0  # SMPL's coefficients are in standard deviations
@@ -137,19 +140,20 @@ def fit_points(
         if on_step:
             on_step(rows.stop, len(points), "Fitting poses")
     x = torch.cat(solved)
-    missed = (space.place(x, carried)[0].points - given).square().sum(dim=2) * (weight_of > 0)
-    residual = (missed.sum(dim=1) / (weight_of > 0).sum(dim=1)).sqrt().cpu().double().numpy()
+    counts = weight_of > 0
+    missed = ((space.place(x, carried)[0].points - given).square() * counts).sum(dim=(1, 2))
+    residual = (missed / counts.any(dim=2).sum(dim=1)).sqrt().cpu().double().numpy()
     return PointsFit(*to_body(space, x), residual)
 
 
 class _Measured:
-    """Measured points (B, P, 3) with relative precisions (B, P) as residuals of rows of a space."""
+    """Measured points (B, P, 3) with relative precisions (B, P, 3) as residuals of rows of a space."""
 
     def __init__(self, space: Space, carried: Points, given: Tensor, weight: Tensor) -> None:
         self._space, self._carried, self._given, self._weight = space, carried, given, weight
 
     def at(self, tolerance: float) -> Linearise:
-        root = self._weight.sqrt()[..., None] / tolerance
+        root = self._weight.sqrt() / tolerance
 
         def linearise(x: Tensor) -> Linear:
             placed, slope = self._space.place(x, self._carried)
@@ -161,7 +165,8 @@ class _Measured:
     def aligned(self, x: Tensor) -> Tensor:
         """x with root and position such that its points lie best on the given ones (Kabsch 1976)."""
         source = self._space.place(x, self._carried)[0].points
-        share = (self._weight / self._weight.sum(dim=1, keepdim=True))[..., None]
+        weight = self._weight.mean(dim=2, keepdim=True)
+        share = weight / weight.sum(dim=1, keepdim=True)
         middle, aim = (share * source).sum(dim=1), (share * self._given).sum(dim=1)
         turn = roma.special_procrustes((share * (self._given - aim[:, None])).mT @ (source - middle[:, None]))
         x = x.clone()
@@ -180,10 +185,10 @@ def _check(points: np.ndarray, joints: np.ndarray, weight: np.ndarray) -> None:
         raise MotionError("Weights of points must be finite and not negative.")
     if not np.isfinite(points[weight > 0]).all():
         raise MotionError("A point that counts holds NaN or infinite values; give it weight 0.")
-    few = (weight > 0).sum(axis=1) < 3
+    few = (weight > 0).any(axis=2).sum(axis=1) < 3
     if few.any():
         raise MotionError(f"Frame {int(few.argmax())} has fewer than 3 points; leave such frames out.")
-    seen = np.where((weight > 0)[..., None], points, np.nan)
+    seen = np.where(weight > 0, points, np.nan)
     size = float((np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)).max())
     if size > LARGEST:
         raise MotionError(f"A frame's points lie {size:.3g} m apart, and no body is so large; give them in metres.")

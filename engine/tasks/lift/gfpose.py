@@ -42,6 +42,8 @@ class SamplingSettings:
         bend: how much steps shrink towards the end, 1 for equal ones as in the paper.
         t_min: where the sampler ends.
         seed: of the noise.
+        alike: whether all people are given the same noise. Those of one clip then move alike: a sampler without noise
+            of its own is continuous in what is seen, so each hypothesis goes on from frame to frame.
     """
 
     hypotheses: int = 1
@@ -51,6 +53,7 @@ class SamplingSettings:
     bend: float = 2.0
     t_min: float = 1e-3
     seed: int = 0
+    alike: bool = False
 
 
 PAPER = SamplingSettings(sampler="euler-maruyama", steps=1000, bend=1.0)
@@ -84,7 +87,8 @@ def hypotheses(
     drawn, total = [], -(-count // people) * settings.steps
     for first in range(0, count, people):
         part = Seen(*(array[first : first + people] for array in centred))
-        seeds = _seeds(settings.seed, np.arange(first, first + len(part.joints)), each)
+        who = np.arange(first, first + len(part.joints)) * (not settings.alike)
+        seeds = _seeds(settings.seed, who, each)
         noise = Noise(seeds)
         known = part if settings.approach != "imputation" else Seen(part.joints, torch.full_like(part.doubt, torch.inf))
         start = float(prior.sde.marginal(torch.tensor(prior.sde.t_max))[1]) * noise.draw((DIM,), seen.joints.device)

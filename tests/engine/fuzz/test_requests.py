@@ -50,7 +50,7 @@ def refused(op: str, params: dict[str, Any], arrays: dict[str, np.ndarray], says
     assert time.process_time() - begin < SECONDS
 
 
-@pytest.mark.parametrize("op", [op for op in TASKS if op not in ("map", "check", "clean")])
+@pytest.mark.parametrize("op", [op for op in TASKS if op not in ("map", "check", "clean", "keypoints")])
 def test_intact_requests_reach_the_solver(op: str) -> None:
     params, arrays = asked(op)
     with pytest.raises(RuntimeError, match=parsers.STOPPED):

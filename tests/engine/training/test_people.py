@@ -8,16 +8,15 @@ import pytest
 import torch
 
 from engine.motion.h36m import JOINTS, PARENTS
+from engine.priors.image_frame import camera_frame, image_frame
 from engine.training import dataset
 from engine.training.people import (
     DETECTED,
     EXACT,
     Detector,
     People,
-    camera_frame,
     detect,
     hidden,
-    image_frame,
     mirrored,
     random_cameras,
 )

@@ -14,8 +14,9 @@ from scipy.spatial.transform import Rotation
 
 from engine.errors import FileError
 from engine.motion.h36m import PARENTS
-from engine.training.people import DETECTED, camera_frame, detect
-from engine.training.people_clips import PeopleClips, looked_at, to_the_axis
+from engine.priors.image_frame import camera_frame, to_the_axis
+from engine.training.people import DETECTED, detect
+from engine.training.people_clips import PeopleClips, looked_at
 
 
 @pytest.fixture

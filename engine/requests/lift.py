@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The request ``lift``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from engine.errors import MotionError
+from engine.motion.intrinsics import FARTHEST_PIXEL
+from engine.motion.motion import BodyMotion, Motion
+from engine.motion.retarget import Alignment, to_body
+from engine.motion.rigs import RigMap
+from engine.protocol import Arrays, Header
+from engine.requests.parameters import floats, number, settings_of
+from engine.requests.rig import FARTHEST, MOST_VARIANTS, Answer, check_answer, described, map_of, motion_of
+from engine.requests.single_pose import made_of, one_pose, taking_over
+from engine.tasks.steps import OnStep
+
+LEAST_AXIS = 1e-6  # of a matrix's columns, which are no axes if they are shorter
+
+
+def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
+    """Animate a rig from 2D keypoints: `engine.tasks.lift.animation.lift`.
+
+    Args:
+        params: of a rig's animation, see `engine.requests.rig`; ``focal``, ``centre_u`` and ``centre_v`` of the camera
+            in pixels, ``settings`` (fields of `LiftSettings`; ``keep`` is how many animations to make).
+        arrays: of a rig's animation of one frame; ``pixels`` (T, 17, 2), ``confidence`` (T, 17) and, where they are
+            known, ``sigma`` (T, 17), see the task; ``camera`` (4, 4), the camera's axes (it looks along -Z, up is Y) in
+            the rig's space, or none for a body that stays where its first frame stands.
+        on_step: told (done, total, stage); stops the task by raising.
+
+    Returns:
+        ``errors`` (one for each animation, the best first, in pixels), ``pitch`` in radians (null unless settings ask
+        for the world) and what `described` tells; and the arrays of the edits, see `packed`, with ``confidence``
+        (T, 22), ``distance`` (T,) and ``spread`` (T,) in metres.
+
+    Raises:
+        ProtocolError: a parameter or array is missing or unknown.
+        MappingError: the rig cannot be matched to the body. EngineError: as the task does.
+    """
+    from engine.tasks.fit.camera import Camera
+    from engine.tasks.lift.animation import LiftSettings, lift
+
+    motion = one_pose(motion_of(params, arrays))
+    rig_map = map_of(params, motion.skeleton)
+    settings = settings_of(LiftSettings, params.get("settings", {}))
+    if settings.keep > MOST_VARIANTS:
+        raise MotionError(f"Ask for at most {MOST_VARIANTS} animations.")
+    pixels, confidence = floats(arrays, "pixels", 3), floats(arrays, "confidence", 2)
+    sigma = floats(arrays, "sigma", 2) if "sigma" in arrays else None
+    check_answer(motion, len(pixels), settings.keep)
+    if np.nanmax(np.abs(pixels), initial=0.0) > FARTHEST_PIXEL:
+        raise MotionError("A keypoint lies outside of any image; run the detector again.")
+    focal, centre = number(params, "focal"), (number(params, "centre_u"), number(params, "centre_v"))
+    if not (0.0 < focal <= FARTHEST_PIXEL and max(map(abs, centre)) <= FARTHEST_PIXEL):
+        raise MotionError("The camera's focal length must be positive and its numbers in pixels.")
+    view = _view(floats(arrays, "camera", 2)) if "camera" in arrays else None
+    before = to_body(motion, rig_map)
+    found = lift(
+        pixels, confidence, sigma, Camera(focal, centre), motion.fps, settings, before.offsets, on_step=on_step
+    )
+    if view is None:
+        made = _standing(found.motions, before)
+    else:
+        made = [_in_the_rig_s_space(body, view, motion, rig_map) for body in found.motions]
+    told = {"confidence": found.confidence, "distance": found.distance, "spread": found.spread}
+    answer = {"errors": found.error.tolist(), "pitch": found.pitch} | described(motion, rig_map)
+    return answer, taking_over(made_of(motion, rig_map, before, made), rig_map, motion.skeleton) | told
+
+
+def _view(matrix: np.ndarray) -> tuple[Rotation, np.ndarray]:
+    """The camera's orientation and place in the rig's space, whose scale the matrix may hold."""
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.abs(matrix).max() > FARTHEST:
+        raise MotionError("The camera has no place that can be computed with; choose another camera.")
+    size = np.linalg.norm(matrix[:3, :3], axis=0)
+    if size.min() < LEAST_AXIS or np.linalg.det(matrix[:3, :3] / size) < 0.5:
+        raise MotionError("The camera is mirrored or has no size; apply its scale.")
+    return Rotation.from_matrix(matrix[:3, :3] / size), matrix[:3, 3]
+
+
+def _in_the_rig_s_space(
+    body: BodyMotion, view: tuple[Rotation, np.ndarray], motion: Motion, rig_map: RigMap
+) -> BodyMotion:
+    """A body in the camera's axes as `to_body` would have it of the rig before that camera."""
+    axes = Alignment(motion, rig_map).axes
+    turn = Rotation.from_matrix(axes) * view[0]
+    poses = body.poses.copy()
+    poses[:, 0] = (turn * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
+    return replace(body, poses=poses, transl=turn.apply(body.transl) + axes @ view[1] * motion.skeleton.scale)
+
+
+def _standing(bodies: tuple[BodyMotion, ...], before: BodyMotion) -> list[BodyMotion]:
+    """Bodies moved sideways and along, so that the first begins where the rig's pose stands."""
+    shift = (before.transl[0] - bodies[0].transl[0]) * [1.0, 0.0, 1.0]
+    return [replace(body, transl=body.transl + shift) for body in bodies]
