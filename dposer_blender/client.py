@@ -172,7 +172,7 @@ class EngineProcess:
             threading.Thread(target=target, args=pipe, name="dposer pipe", daemon=True).start()
         atexit.register(self.kill)
         for params in ({}, {"wait": True}):  # who it is; and what it knows about PyTorch, once it does
-            self._requests.put(({"op": "hello", "id": _HELLO, "params": params}, {}))
+            self._say("hello", params)
 
     def restart(self) -> None:
         """End the process, running jobs included, and start another; raises as `start` does."""
@@ -208,7 +208,11 @@ class EngineProcess:
             self._unread.append(
                 Message(job, "error", kind="Cancelled", message="Cancelled; nothing was changed.")
             )
-            self._requests.put(({"op": "cancel", "id": _HELLO, "params": {"job": job}}, {}))
+            self._say("cancel", {"job": job})
+
+    def _say(self, op: str, params: Header) -> None:
+        """Send what is for this object alone, and no job."""
+        self._requests.put(({"op": op, "id": _HELLO, "params": params}, {}))
 
     def poll(self) -> list[Message]:
         """What has come in since the last call; returns at once.
@@ -247,7 +251,7 @@ class EngineProcess:
         elif self._asked is None:
             if self.info is not None and now - self._heard > _ASK_AFTER:
                 self._asked = now
-                self._requests.put(({"op": "hello", "id": _HELLO, "params": {}}, {}))
+                self._say("hello", {})
         elif self._jobs.keys() <= self._unbegun:
             ready = self.info is not None and self.info.get("ready")
             if now - self._asked > (_REPLACE_AFTER if ready else _LOAD_LIMIT):

@@ -3,44 +3,67 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from installed_extension import ROOT, installed
+
 EXTRA_TASKS = ROOT / "tests" / "engine" / "extra_tasks"
+LIMIT = 120.0
+"""Seconds after which what has to come is given up: many times what a slow and busy machine needs."""
+AT_ONCE = 5.0
+"""Seconds that what waits for nobody may take on such a machine; what it must not wait for takes longer."""
 
 
-def installed(module: str) -> Any:
-    """A module of an installed extension, where ``engine`` lies beside ``dposer_blender``."""
-    name = "installed_dposer"
-    if name not in sys.modules:
-        extension = types.ModuleType(name)
-        extension.__path__ = [str(ROOT)]
-        sys.modules[name] = extension
-    return importlib.import_module(f"{name}.{module}")
+client: Any = installed("dposer_blender.client")
+engine_log: Any = installed("dposer_blender.engine_log")
+errors: Any = installed("engine.errors")
 
 
-client = installed("dposer_blender.client")
-engine_log = installed("dposer_blender.engine_log")
-errors = installed("engine.errors")
-
-
-def until(process: Any, done: Callable[[], Any] = lambda: None, seconds: float = 10.0) -> list[Any]:
-    """Poll as Blender's timer does until a job's last message comes, or ``done``; fails after ``seconds``."""
-    end = time.monotonic() + seconds
+def until(process: Any, done: Callable[[], Any] = lambda: None) -> list[Any]:
+    """Poll as Blender's timer does until a job's last message comes, or ``done``; fails after `LIMIT`."""
+    end = time.monotonic() + LIMIT
     messages: list[Any] = []
     while time.monotonic() < end:
         messages += process.poll()
         if done() or (messages and messages[-1].last):
             return messages
         time.sleep(0.01)
-    raise AssertionError(f"nothing within {seconds} s; {process.last_words()}")
+    raise AssertionError(f"nothing within {LIMIT} s; {process.last_words()}")
+
+
+def begun(process: Any) -> list[Any]:
+    """Poll until the engine tells of a job, as it does when it begins one."""
+    messages: list[Any] = []
+
+    def told() -> bool:
+        messages.extend(process.poll())
+        return bool(messages)
+
+    wait(told)
+    return messages
+
+
+def wait(there: Callable[[], object]) -> None:
+    """Wait until something is so; fails after `LIMIT`."""
+    end = time.monotonic() + LIMIT
+    while not there():
+        assert time.monotonic() < end, f"not within {LIMIT} s"
+        time.sleep(0.01)
+
+
+def has_answered(process: Any) -> bool:
+    """Whether a job's result has come and waits to be read."""
+    found = []
+    while not process._answers.empty():
+        found.append(process._answers.get())
+    for answer in found:
+        process._answers.put(answer)
+    headers = [answer[0] for answer in found if isinstance(answer, tuple)]
+    return any(header["type"] == "result" and header["id"] for header in headers)  # 0 is the greeting's
 
 
 def runs(pid: int) -> bool:

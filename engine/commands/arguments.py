@@ -1,18 +1,57 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of options that several commands share: frames, names."""
+"""Options that several commands share, and values of theirs: frames, names."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 
 from engine.errors import FileError, MotionError
 from engine.motion import npz
+from engine.motion.bone_map_file import read_plain
 from engine.motion.joints import JOINTS
 from engine.wording import fit
 
 Span = tuple[int | None, int | None]
 """Half-open range of frames as typed; None is the clip's own end."""
+
+Options = argparse._ActionsContainer
+"""What options are added to: a parser, or a group of its options."""
+
+
+def add_clip(parser: Options) -> None:
+    """``IN``, a clip."""
+    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
+
+
+def add_output(parser: Options) -> None:
+    """``OUT``, a clip again."""
+    parser.add_argument("output", metavar="OUT", type=Path, help="the file to write")
+
+
+def add_bone_map(parser: Options, more: str = "") -> None:
+    """``--bone-map``, which `read_bone_map` reads; ``more`` to say of it."""
+    parser.add_argument(
+        "--bone-map", type=Path, metavar="FILE.json", help=f"which bone is which joint{more}"
+    )
+
+
+def add_seed(parser: Options, what: str = "default: 0") -> None:
+    """``--seed``; ``what`` it is of."""
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help=what)
+
+
+def add_device(parser: Options) -> None:
+    """``--device`` to compute on."""
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="default: auto"
+    )
+
+
+def read_bone_map(path: Path | None) -> dict[str, str] | None:
+    """Which bone is which joint, from a file; None where none is given. Raises FileError."""
+    return None if path is None else read_plain(path)
 
 
 def natural(text: str) -> int:

@@ -14,10 +14,18 @@ from pathlib import Path
 from types import FrameType
 
 from engine.commands import confidences
-from engine.commands.arguments import names, positive, seed, span, spans
+from engine.commands.arguments import (
+    add_bone_map,
+    add_device,
+    add_seed,
+    names,
+    positive,
+    read_bone_map,
+    span,
+    spans,
+)
 from engine.commands.clip_file import FORMATS, check_target
 from engine.errors import FileError
-from engine.motion.bone_map_file import read_plain
 from engine.process import usable_cores
 from engine.progress import Progress
 from engine.takes.pool import Pool, WorkerPool
@@ -68,16 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bones", type=names, metavar="LIST",
         help="clean only these: bones of the rig, joints (left_elbow) or parts (left_arm, trunk) of the body",
     )  # fmt: skip
-    parser.add_argument(
-        "--bone-map",
-        type=Path,
-        metavar="FILE.json",
-        help='which bone is which joint: {"left_hip": "LThigh", ...}',
-    )
-    parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="default: auto"
-    )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all randomness (default: 0)")
+    add_bone_map(parser, ': {"left_hip": "LThigh", ...}')
+    add_device(parser)
+    add_seed(parser, "of all randomness (default: 0)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found and done")
     parser.add_argument(
         "--confidences", type=Path, metavar="FILE.npz",
@@ -123,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         frames=args.range,
         lock_frames=args.lock_frames,
         bones=args.bones,
-        bone_map=None if args.bone_map is None else read_plain(args.bone_map),
+        bone_map=read_bone_map(args.bone_map),
         seed=args.seed,
         device=args.device,
     )

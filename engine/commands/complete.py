@@ -9,10 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.commands.arguments import Span, names, natural, resolve, seed, span
+from engine.commands.arguments import (
+    Span,
+    add_bone_map,
+    add_clip,
+    add_device,
+    add_output,
+    add_seed,
+    names,
+    natural,
+    read_bone_map,
+    resolve,
+    span,
+)
 from engine.commands.clip_file import ClipFile, check_target
 from engine.errors import MotionError
-from engine.motion.bone_map_file import read_plain
 from engine.motion.joints import JOINTS, PARTS
 from engine.progress import Progress
 
@@ -27,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "those names are replaced, but never IN. Frames are "
         "counted from 0, and A:B means A up to but not including B. What is not missing stays as it is."
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
-    parser.add_argument("output", metavar="OUT", type=Path, help="the file to write")
+    add_clip(parser)
+    add_output(parser)
     parser.add_argument(
         "--missing", type=names, required=True, metavar="LIST",
         help=f"bones of the rig, joints (left_elbow) or parts ({', '.join(PARTS)}), with commas between; @A:B after a "
@@ -49,9 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prior", choices=["motion", "pose"], default="motion",
         help="motion (default): OUT is the likeliest, further hypotheses vary it; pose: from single poses",
     )  # fmt: skip
-    parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_bone_map(parser)
+    add_seed(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,8 +75,7 @@ def run(args: argparse.Namespace) -> int:
     targets = [_numbered(args.output, n) for n in range(1, max(1, min(args.hypotheses, MOST_FILES)) + 1)]
     for target in targets:
         check_target(args.input, target)
-    bone_map = None if args.bone_map is None else read_plain(args.bone_map)
-    clip = ClipFile(args.input, bone_map)
+    clip = ClipFile(args.input, read_bone_map(args.bone_map))
     known = _known(args.missing, args.range, clip)
     progress = Progress(args.input.name, len(clip.body), sys.stderr)
     from engine.tasks.complete_clip import CompleteClipSettings, complete_clip, complete_frames

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from engine.commands.arguments import add_device
 from engine.evaluation import clean, tables
 
 
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     clean.add_arguments(parser)
     group = parser.add_argument_group("tables only")
-    group.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_device(group)
     group.add_argument(
         "--results", type=Path, default=Path("docs/results"),
         help="folder for the tables as Markdown and JSON (default: docs/results)",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.commands import fit_clip
-from engine.commands.arguments import joint_names, seed
+from engine.commands.arguments import add_device, add_seed, joint_names
 from engine.commands.view import camera, image_size
 from engine.errors import FileError
 from engine.motion import amass, keypoints, npz
@@ -77,8 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fps", type=float, help=f"frame rate of 2D and 3D input (default: what IN says, or {DEFAULT_FPS:g})"
     )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_seed(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.commands.arguments import names, natural, seed
+from engine.commands.arguments import add_bone_map, add_device, add_seed, names, natural, read_bone_map
 from engine.errors import FileError, MotionError
-from engine.motion.bone_map_file import read_plain
 from engine.progress import Progress
 from engine.tasks.steps import OnStep
 
@@ -37,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--temperature", type=float, default=1.0, metavar="K",
         help="1 (default) varies as captured motion does; less gives common poses, more rare ones",
     )  # fmt: skip
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_seed(parser)
+    add_device(parser)
     group = parser.add_argument_group("poses of a clip's body, where it stands")
     group.add_argument("--like", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
     group.add_argument(
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", type=names, default=(), metavar="NAMES",
         help="joints, bones or parts that stay, with commas between: upper_body, legs, left_arm, ...",
     )  # fmt: skip
-    group.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
+    add_bone_map(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,7 +99,7 @@ def _like(args: argparse.Namespace) -> int:
     from engine.tasks.grounded import grounded
 
     check_target(args.like, args.output)
-    clip = ClipFile(args.like, None if args.bone_map is None else read_plain(args.bone_map))
+    clip = ClipFile(args.like, read_bone_map(args.bone_map))
     start = clip.pose(args.frame)
     kept = _kept(clip, args.keep)
     settings = GenerateLikeSettings(args.temperature, args.seed, args.device)

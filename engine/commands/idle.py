@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from engine.commands.arguments import natural, seed
+from engine.commands.arguments import (
+    add_bone_map,
+    add_clip,
+    add_device,
+    add_output,
+    add_seed,
+    natural,
+    read_bone_map,
+)
 from engine.commands.clip_file import ClipFile, check_target
-from engine.motion.bone_map_file import read_plain
 from engine.progress import Progress
 
 
@@ -19,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "The last frame of the loop is its first again. Feet that bear stay in place; who does not stand keeps the "
         "pelvis too."
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
-    parser.add_argument("output", metavar="OUT", type=Path, help="the file to write")
+    add_clip(parser)
+    add_output(parser)
     parser.add_argument(
         "--frame", type=natural, default=0, metavar="N", help="frame of the pose, counted from 0 (default: 0)"
     )
@@ -34,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sway", type=float, default=1.0, metavar="K", help="shift of the weight, 0 to 2 (default: 1)"
     )
-    parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_bone_map(parser)
+    add_seed(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         MotionError: the frame is not in the clip, or an option is out of range.
     """
     check_target(args.input, args.output)
-    clip = ClipFile(args.input, None if args.bone_map is None else read_plain(args.bone_map))
+    clip = ClipFile(args.input, read_bone_map(args.bone_map))
     from engine.tasks.idle import IdleSettings, idle
 
     settings = IdleSettings(args.amount, args.breathing, args.sway, seed=args.seed, device=args.device)

@@ -5,11 +5,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from engine.commands.arguments import resolve, seed, spans
+from engine.commands.arguments import (
+    add_bone_map,
+    add_clip,
+    add_device,
+    add_output,
+    add_seed,
+    read_bone_map,
+    resolve,
+    spans,
+)
 from engine.commands.clip_file import ClipFile, check_target
-from engine.motion.bone_map_file import read_plain
 from engine.progress import Progress
 
 PRESETS = ("best", "paper")
@@ -21,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Frames are counted from 0, and A:B means A up to but not including B. Keys, and frames before the first and "
         "after the last, stay as they are and tell how the body moves there."
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
-    parser.add_argument("output", metavar="OUT", type=Path, help="the file to write")
+    add_clip(parser)
+    add_output(parser)
     parser.add_argument(
         "--keys", type=spans, required=True, metavar="LIST",
         help="frames to keep, with commas between: 0,12,40:45; what lies between them is filled",
@@ -39,9 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variation", type=float, default=0.0, metavar="V",
         help="0 (default) is the most likely motion, 1 varies as much as captured motion does",
     )  # fmt: skip
-    parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the variation (default: 0)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_bone_map(parser)
+    add_seed(parser, "of the variation (default: 0)")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,8 +59,7 @@ def run(args: argparse.Namespace) -> int:
         MotionError: the keys are not in the clip, or an option is out of range.
     """
     check_target(args.input, args.output)
-    bone_map = None if args.bone_map is None else read_plain(args.bone_map)
-    clip = ClipFile(args.input, bone_map)
+    clip = ClipFile(args.input, read_bone_map(args.bone_map))
     frames = len(clip.body)
     keys = [frame for part in args.keys for frame in range(*resolve(part, frames))]
     import dataclasses

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.commands import confidences
-from engine.commands.arguments import positive, seed
+from engine.commands.arguments import add_device, add_seed, positive
 from engine.commands.view import camera, image_size
 from engine.errors import FileError
 from engine.motion import amass, bvh, keypoints
@@ -64,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confidences", type=Path, metavar="FILE.npz",
         help="write how far each joint's rotation was seen, which clean takes",
     )  # fmt: skip
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_seed(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:

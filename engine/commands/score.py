@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import engine
-from engine.commands.arguments import natural, seed
+from engine.commands.arguments import add_bone_map, add_clip, add_device, add_seed, natural, read_bone_map
 from engine.commands.clip_file import ClipFile
 from engine.errors import FileError
-from engine.motion.bone_map_file import read_plain
 from engine.motion.files import replacing
 from engine.motion.joints import JOINTS
 from engine.progress import Progress
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "their clip. The last line is about the capture: samples that are no measurements (spikes, lost limbs) "
         "and the noise on the others, as clean sees them. Frames are counted from 0."
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="a .bvh or AMASS .npz file")
+    add_clip(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write every frame's scores; a .json or .csv file"
     )
@@ -50,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the whole pose; likelihood is exact and some fifty times as slow (default: denoising)",
     )  # fmt: skip
     parser.add_argument("--worst", type=natural, default=5, metavar="N", help="frames to print (default: 5)")
-    parser.add_argument("--bone-map", type=Path, metavar="FILE.json", help="which bone is which joint")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_bone_map(parser)
+    add_seed(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,8 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.output is not None and args.output.suffix.lower() not in (".json", ".csv"):
         raise FileError(f"{args.output.name} must end in .json or .csv; rename it.")
-    bone_map = None if args.bone_map is None else read_plain(args.bone_map)
-    clip = ClipFile(args.input, bone_map)
+    clip = ClipFile(args.input, read_bone_map(args.bone_map))
     from engine.tasks.quality import quality
     from engine.tasks.score import APART_SECONDS, ScoreSettings, score
 

@@ -120,16 +120,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = sibling(path)
     try:
-        mode = mode_of(path)
+        mode_of(path)  # What cannot be replaced is refused before anything is written.
         # Not tempfile: it makes files private to the user, where a clip should obey the umask like any other file.
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        if mode is not None:
-            os.chmod(temporary, stat.S_IMODE(mode))
-        os.replace(temporary, path)
+        put(temporary, path)
     except OSError as error:
         raise FileError(f"{path.name} cannot be written: {_reason(error)}.") from error
     finally:

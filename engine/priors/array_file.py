@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,19 +10,19 @@ from typing import TypeVar
 import numpy as np
 
 from engine.errors import WeightsError
+from engine.motion.files import replacing
 from engine.priors.safetensors_arrays import read_arrays
 
 Made = TypeVar("Made")
 
 
 def save_arrays(path: Path, schema: str, arrays: dict[str, np.ndarray], notes: dict[str, str]) -> None:
-    """Write arrays, whole or not at all; ``notes`` go into the metadata beside the schema."""
-    from safetensors.numpy import save_file  # here, as who only cleans may lack it
+    """Write arrays, whole or not at all; ``notes`` go into the metadata beside the schema. Raises FileError."""
+    from safetensors.numpy import save  # here, as who only cleans may lack it
 
-    sibling = path.with_suffix(".partial")
     tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    save_file(tensors, sibling, {"schema": schema, **notes})
-    os.replace(sibling, path)
+    with replacing(path) as stream:
+        stream.write(save(tensors, {"schema": schema, **notes}))
 
 
 def load_arrays(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +12,13 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import WeightsError
 from engine.memory import is_out_of_memory
+from engine.motion.files import replacing
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 MAX_BYTES = 200_000_000
@@ -46,12 +46,14 @@ def save_prior(
         schema, settings, notes: metadata, settings those of the network.
         network: what is rounded.
         tensors: what is not.
+
+    Raises:
+        FileError: it cannot be written there.
     """
     halves = {f"{PREFIX}{k}": v.detach().half().contiguous() for k, v in network.state_dict().items()}
-    sibling = path.with_suffix(".partial")
     metadata = {"schema": schema, "network": json.dumps(settings)} | notes
-    save_file(halves | {k: v.clone() for k, v in tensors.items()}, sibling, metadata)
-    os.replace(sibling, path)
+    with replacing(path) as stream:
+        stream.write(save(halves | {k: v.clone() for k, v in tensors.items()}, metadata))
 
 
 def load_prior(

@@ -8,7 +8,10 @@ prior, and after the motion prior too, uncertain poses are drawn towards plausib
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import ParamSpec
 
 import numpy as np
 
@@ -24,6 +27,8 @@ from engine.tasks.wiener import Smoothed, smooth_again, smooth_body
 
 PRIORS = ("motion", "pose", "none")
 """Priors by name: of motion, with that of poses where it helps; of single poses alone; none is the smoother."""
+
+Asked = ParamSpec("Asked")
 
 DOUBTED = 0.15
 """Confidence under which a rotation counts as not measured."""
@@ -75,6 +80,20 @@ class BodyEstimate:
         }
 
 
+def _with_notes(clean: Callable[Asked, BodyEstimate]) -> Callable[Asked, BodyEstimate]:
+    """Give the estimate the notes of its making, and a device that tells where the card's memory was too small."""
+
+    @wraps(clean)
+    def noted(*args: Asked.args, **kwargs: Asked.kwargs) -> BodyEstimate:
+        with listening() as notes:
+            result = clean(*args, **kwargs)
+        used = f"{result.device}, then cpu" if ON_CPU in notes else result.device
+        return replace(result, device=used, notes=tuple(notes))
+
+    return noted
+
+
+@_with_notes
 def clean_poses(
     quat: np.ndarray,
     transl: np.ndarray,
@@ -105,25 +124,6 @@ def clean_poses(
     """
     if prior != "none":
         need_torch("The Motion Prior", "the method Learned Smoother (wiener), which needs none")
-    with listening() as notes:
-        result = _clean(quat, transl, fps, strength, seed, device, on_step, prior, guided, confidence)
-    used = f"{result.device}, then cpu" if ON_CPU in notes else result.device
-    return replace(result, device=used, notes=tuple(notes))
-
-
-def _clean(
-    quat: np.ndarray,
-    transl: np.ndarray,
-    fps: float,
-    strength: float,
-    seed: int,
-    device: str,
-    on_step: OnStep | None,
-    prior: str,
-    guided: bool,
-    confidence: np.ndarray | None,
-) -> BodyEstimate:
-    """As `clean_poses`."""
     frames, mixed_up = len(quat), mended(quat, fps)
     quat = mixed_up.quat
     if prior == "none":

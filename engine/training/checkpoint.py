@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as encoded
 from torch import Tensor, nn
 
 from engine.errors import WeightsError
+from engine.motion.files import remove_leftovers, replacing
 
 
 def save(
@@ -24,7 +24,11 @@ def save(
     generator: torch.Generator,
     second: torch.optim.Optimizer | None = None,
 ) -> None:
-    """Write network, averaged network, optimiser moments and random state; ``state`` is any JSON-able dict."""
+    """Write network, averaged network, optimiser moments and random state; ``state`` is any JSON-able dict.
+
+    Raises:
+        FileError: it cannot be written there.
+    """
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
     for name, one in (("optimiser", optimiser), ("second", second)):
@@ -32,13 +36,12 @@ def save(
             tensors |= {f"{name}.{i}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     tensors["generator"] = generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
-    sibling = path.with_suffix(".partial")
-    save_file(
-        {k: v.detach().clone().contiguous() for k, v in tensors.items()},
-        sibling,
-        {"state": json.dumps(state)},
+    content = encoded(
+        {k: v.detach().clone().contiguous() for k, v in tensors.items()}, {"state": json.dumps(state)}
     )
-    os.replace(sibling, path)
+    remove_leftovers(path)  # A folder is one training's, and one that was killed has left what is as large.
+    with replacing(path) as stream:
+        stream.write(content)
 
 
 def load(

@@ -7,13 +7,13 @@ it was trained on.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from engine.motion.files import replacing
 from engine.motion.joints import JOINTS, LIMBS, MIRROR, PARTS
 from engine.motion.motion import BodyMotion
 from engine.motion.tpose import OFFSETS
@@ -359,11 +359,10 @@ class Bank:
         )
 
     def save(self, path: Path) -> None:
-        """Write as npz, whole or not at all."""
-        sibling = path.with_suffix(".partial.npz")
+        """Write as npz, whole or not at all. Raises FileError."""
         rest = {k: getattr(self, k) for k in ("noise", "placed", "family", "offsets", "subject")}
-        np.savez(sibling, **self.arrays, **rest)
-        os.replace(sibling, path)
+        with replacing(path) as stream:
+            np.savez(stream, **self.arrays, **rest)
 
     @classmethod
     def load(cls, paths: list[Path]) -> Bank:

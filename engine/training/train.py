@@ -14,8 +14,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine.errors import EngineError
+
 STATISTICS = ("dynamics", "standing")
 """Priors that are sums over the data, which one process gathers; the others are trained by all that torchrun starts."""
+SHARED_TIMES = ("dposer", "conditional")
+"""Priors in whose training several items of a batch share a diffusion time."""
 AUGMENTATIONS = ("mirror", "warp", "recombine", "misfit")
 
 
@@ -126,7 +130,13 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         FileError: no data. WeightsError: the checkpoint cannot be resumed. DeviceError: no such device.
+        EngineError: the batch cannot be shared among its times.
     """
+    if args.prior in SHARED_TIMES and (min(args.batch, args.times_per_batch) < 1 or args.batch % args.times_per_batch):
+        raise EngineError(
+            f"A batch of {args.batch} cannot be shared evenly among {args.times_per_batch} diffusion times; choose a "
+            "--batch that is a multiple of --times-per-batch."
+        )
     from engine.training.ranks import together
 
     with together(args.device) as ranks:

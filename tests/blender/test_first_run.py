@@ -18,6 +18,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from engine_process import until  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 SUBJECTS = ["Python", "Packages", "PyTorch", "Device", "Weights", "Test Solve"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX scripts and signals")
@@ -130,9 +132,7 @@ def test_an_engine_of_another_version(
 @POSIX
 def test_an_engine_that_is_killed(check: Any, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     process, poll = session.engine(bpy.context), type(session.engine(bpy.context)).poll
-    while process.info is None:
-        process.poll()
-        time.sleep(0.01)
+    until(process, lambda: process.info)
 
     def killed(self: Any) -> Any:
         if self.busy and self.alive:
@@ -164,9 +164,7 @@ def test_an_engine_that_left_a_cancelled_job_unseen_is_kept(
     session: Any, extension: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = session.engine(bpy.context)
-    while process.info is None:
-        process.poll()
-        time.sleep(0.01)
+    until(process, lambda: process.info and process.info["ready"])  # to load PyTorch may hold up a job that should stop
     pid = process.info["pid"]
     session.cancel(process.request("check", {"device": "cpu"}))
     assert process.busy

@@ -69,7 +69,7 @@ def test_stepping_is_quick(rig: Any) -> None:
         bpy.context.view_layer.update()
         taken.append(time.perf_counter() - begin)
     print(f"\n{rig.name}: {1000 * np.median(taken):.1f} ms a step, at most {1000 * max(taken):.1f} ms")
-    assert np.median(taken) < 0.25  # 50 ms on an idle machine
+    assert np.median(taken) < 1.0  # 50 ms on an idle machine; to ask the engine anew takes seconds
 
 
 def test_stepping_is_one_undo_step(rig: Any, rigs: Any) -> None:

@@ -18,7 +18,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_process import EXTRA_TASKS, ROOT, client, engine_log, errors, runs, until
+from engine_process import (
+    AT_ONCE,
+    EXTRA_TASKS,
+    LIMIT,
+    ROOT,
+    begun,
+    client,
+    engine_log,
+    errors,
+    has_answered,
+    runs,
+    until,
+    wait,
+)
 
 import engine
 from engine.motion import bvh
@@ -49,21 +62,15 @@ def running(make: Callable[..., Any]) -> Any:
 
 def read_log(process: Any, words: str = "") -> str:
     """The log, once these words are in it: a thread writes them, a moment after they are said."""
-    end = time.monotonic() + 5.0
-    while True:
-        said = process.log.read_text() if process.log.exists() else ""
-        if said and words in said:
-            return str(said)
-        assert time.monotonic() < end, said
-        time.sleep(0.01)
+    log: Path = process.log
+    wait(lambda: log.exists() and log.stat().st_size and words in log.read_text())
+    return log.read_text()
 
 
-def test_start_returns_at_once_and_greets(make: Callable[..., Any]) -> None:
+def test_start_greets(make: Callable[..., Any]) -> None:
     process = make()
     assert not process.alive
-    begin = time.monotonic()
     process.start()
-    assert time.monotonic() - begin < 0.5
     assert process.alive and process.info is None
     until(process, lambda: process.info)
     assert process.info["engine"] == engine.__version__
@@ -73,13 +80,25 @@ def test_start_returns_at_once_and_greets(make: Callable[..., Any]) -> None:
     process.kill()
 
 
+@POSIX
+def test_nothing_waits_for_an_engine_that_is_still_starting(make: Callable[..., Any], tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o755)
+    process = make(str(slow))
+    begin = time.monotonic()
+    process.start()
+    process.request("nap", {"steps": 3, "seconds": 0.02}, {"rotations": np.zeros((10_000, 60, 4))})
+    assert process.poll() == [] and process.alive and process.busy
+    process.kill()
+    assert time.monotonic() - begin < AT_ONCE
+
+
 def test_a_job_with_arrays_larger_than_the_pipe(make: Callable[..., Any]) -> None:
     process = make()
     process.start()
     array = np.random.default_rng(0).normal(size=(10_000, 60, 4))
-    begin = time.monotonic()
     job = process.request("nap", {"steps": 3, "seconds": 0.02}, {"rotations": array})
-    assert time.monotonic() - begin < 0.1, "asking must not wait for an engine that is still starting"
     assert process.busy
     *steps, last = until(process)
     assert [message.job for message in (*steps, last)] == [job] * (len(steps) + 1)
@@ -106,9 +125,9 @@ def test_an_error_has_its_kind_and_sentence(running: Any) -> None:
 
 
 def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
-    job = running.request("nap", {"steps": 1000, "seconds": 0.02})
-    while not running.poll():
-        time.sleep(0.01)
+    until(running, lambda: running.info["ready"])  # to load PyTorch may hold up a job that should stop
+    job = running.request("nap", {"steps": 10_000, "seconds": 0.02})
+    begun(running)
     running.cancel(job)
     running.cancel(job)
     (last,) = running.poll()
@@ -123,9 +142,8 @@ def test_cancel_in_mid_job_then_the_next_job_works(running: Any) -> None:
 @pytest.mark.parametrize("pause", [0.0, 1.5])
 def test_cancel_of_a_task_that_does_not_stop_then_the_next_job_works(running: Any, pause: float) -> None:
     stuck = running.info["pid"]
-    job = running.request("deaf", {"seconds": 60})
-    while not running.poll():
-        time.sleep(0.01)
+    job = running.request("deaf", {"seconds": 600})
+    begun(running)
     running.cancel(job)
     if not pause:
         assert [message.kind for message in running.poll()] == ["Cancelled"]
@@ -141,7 +159,7 @@ def test_cancel_of_a_task_that_does_not_stop_then_the_next_job_works(running: An
 
 def test_a_late_result_of_a_cancelled_job_is_discarded(running: Any) -> None:
     job = running.request("nap", {"steps": 1, "seconds": 0}, {"a": np.ones(3)})
-    time.sleep(0.5)  # The result has come, unread, when the user cancels.
+    wait(lambda: has_answered(running))  # It is unread when the user cancels.
     running.cancel(job)
     assert [(m.type, m.kind, m.arrays) for m in running.poll()] == [("error", "Cancelled", {})]
     assert not running.busy
@@ -153,8 +171,8 @@ def test_a_late_result_of_a_cancelled_job_is_discarded(running: Any) -> None:
 
 @POSIX
 def test_killed_in_mid_job(running: Any) -> None:
-    running.request("nap", {"steps": 1000, "seconds": 0.02})
-    time.sleep(0.3)
+    running.request("nap", {"steps": 10_000, "seconds": 0.02})
+    begun(running)
     os.kill(running.info["pid"], signal.SIGKILL)
     with pytest.raises(client.EngineStopped, match=r"was killed.*restart it"):
         until(running, lambda: False)
@@ -192,13 +210,13 @@ def test_a_stopped_engine_blocks_nothing_and_can_be_killed(running: Any) -> None
     running.cancel(job)
     assert [message.kind for message in running.poll()] == ["Cancelled"]
     assert running.alive
-    assert time.monotonic() - begin < 0.1
+    assert time.monotonic() - begin < AT_ONCE
     time.sleep(0.2)
     assert running.poll() == []
     assert running.busy, "so the caller, whose deadline decides, knows that it hangs"
     begin = time.monotonic()
     running.kill()
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < AT_ONCE
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, 0)
     running.restart()
@@ -210,8 +228,8 @@ def test_a_stopped_engine_blocks_nothing_and_can_be_killed(running: Any) -> None
 def test_a_stopped_engine_is_told_of_until_it_goes_on(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_ASK_AFTER", 0.1)
     monkeypatch.setattr(client, "_MUTE_AFTER", 1.0)
-    running.request("deaf", {"seconds": 60})
-    until(running, lambda: running.info["ready"], seconds=60)  # before it has PyTorch, that holds it up
+    running.request("deaf", {"seconds": 600})
+    until(running, lambda: running.info["ready"])  # before it has PyTorch, that holds it up
     end = time.monotonic() + 1.5
     while time.monotonic() < end:  # at work without a word, it still says that it is there
         assert not any(message.last for message in running.poll()) and not running.mute
@@ -219,7 +237,7 @@ def test_a_stopped_engine_is_told_of_until_it_goes_on(running: Any, monkeypatch:
     os.kill(running.info["pid"], signal.SIGSTOP)
     begin = time.monotonic()
     until(running, lambda: running.mute)
-    assert 1.0 < time.monotonic() - begin < 4.0
+    assert 1.0 < time.monotonic() - begin < 1.0 + AT_ONCE
     os.kill(running.info["pid"], signal.SIGCONT)
     until(running, lambda: not running.mute)
 
@@ -244,24 +262,27 @@ def test_a_stopped_engine_is_replaced_soon_after_a_job_was_cancelled(
 def test_a_stopped_engine_is_replaced_by_one_that_begins_the_job(
     running: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, seconds in (("_ASK_AFTER", 0.1), ("_MUTE_AFTER", 0.2), ("_REPLACE_AFTER", 0.5), ("_LOAD_LIMIT", 0.5)):
+    limits = ("_REPLACE_AFTER", "_LOAD_LIMIT")
+    for name, seconds in (("_ASK_AFTER", 0.1), ("_MUTE_AFTER", 0.2), *((name, 0.5) for name in limits)):
         monkeypatch.setattr(client, name, seconds)
     stopped = running.info["pid"]
     os.kill(stopped, signal.SIGSTOP)
-    job = running.request("nap", {"steps": 500, "seconds": 0.02}, {"a": np.ones(100_000)})
+    job = running.request("nap", {"steps": 10_000, "seconds": 0.02}, {"a": np.ones(100_000)})
     until(running, lambda: running.info and running.info["pid"] != stopped)
     assert not runs(stopped)
-    while not (messages := running.poll()):
-        time.sleep(0.01)
-    assert messages[0].job == job
-    begun = running.info["pid"]
-    os.kill(begun, signal.SIGSTOP)  # what it has done is not thrown away
+    for name in limits:  # the new one, which loads PyTorch, may be as slow as the machine is
+        monkeypatch.setattr(client, name, LIMIT)
+    assert begun(running)[0].job == job
+    for name in limits:
+        monkeypatch.setattr(client, name, 0.5)
+    working = running.info["pid"]
+    os.kill(working, signal.SIGSTOP)  # what it has done is not thrown away
     end = time.monotonic() + 2.0
     while time.monotonic() < end:
         assert not any(message.last for message in running.poll())
         time.sleep(0.02)
     assert running.mute
-    os.kill(begun, signal.SIGCONT)
+    os.kill(working, signal.SIGCONT)
     until(running, lambda: not running.mute)
     running.cancel(job)
 
@@ -321,7 +342,7 @@ def test_a_blender_without_memory_for_the_answer(array: str, tmp_path: Path) -> 
     program = _SHORT_OF_MEMORY.replace("{log!r}", f"engine_process.Path({str(tmp_path / 'engine.log')!r})")
     program = program.replace("{array}", array).replace("{{", "{").replace("}}", "}")
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=3 * LIMIT, check=False
     )
     assert re.fullmatch(r"Blender has not enough memory.*\. False\nresult\n", done.stdout), done.stdout + done.stderr
 
@@ -338,15 +359,14 @@ def test_a_real_clip_is_cancelled_in_mid_job_and_then_cleaned(running: Any) -> N
         "parents": np.array(skeleton.parents, "int32"), "rest": skeleton.rest, "tails": skeleton.tails,
         "rotations": motion.rotations, "translations": motion.translations,
     }  # fmt: skip
-    long = arrays | {key: np.tile(arrays[key], (100, 1, 1)) for key in ("rotations", "translations")}
+    long = arrays | {key: np.tile(arrays[key], (20, 1, 1)) for key in ("rotations", "translations")}
     job = running.request("clean", params, long)
-    time.sleep(1.5)
-    assert not any(message.last for message in running.poll())
+    assert not any(message.last for message in begun(running))
     running.cancel(job)
     assert [message.kind for message in running.poll()] == ["Cancelled"]
     short = arrays | {key: arrays[key][:64] for key in ("rotations", "translations")}
     job = running.request("clean", params, short)
-    *steps, last = until(running, seconds=60)
+    *steps, last = until(running)
     assert last.job == job and last.type == "result", last.message
     assert steps and steps[-1].done <= steps[-1].total
     assert last.arrays["rotations"].shape == (1, *short["rotations"].shape)
@@ -490,10 +510,7 @@ def test_the_childs_python_is_not_bent_by_ours(
 def test_threads_end_with_the_process(running: Any) -> None:
     assert sum(thread.name == "dposer pipe" for thread in threading.enumerate()) == 2
     running.kill()
-    end = time.monotonic() + 2
-    while any(thread.name == "dposer pipe" for thread in threading.enumerate()):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait(lambda: not any(thread.name == "dposer pipe" for thread in threading.enumerate()))
 
 
 @pytest.mark.parametrize("ending", ["", "os._exit(0)", "raise SystemExit(1)"])
@@ -507,19 +524,17 @@ client = importlib.import_module("installed.dposer_blender.client")
 extra = Path({str(EXTRA_TASKS)!r})
 process = client.EngineProcess(sys.executable, Path({str(ROOT)!r}), Path("engine.log"), [extra])
 process.start()
-process.request("deaf", {{"seconds": 60}})
+process.request("deaf", {{"seconds": 600}})
 while not process.info:
     process.poll(); time.sleep(0.01)
 print(process.info["pid"], flush=True)
 {ending}
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT, check=False
     )
-    pid, end = int(done.stdout), time.monotonic() + 2
-    while (tmp_path / "engine.log").exists() and runs(pid):
-        assert time.monotonic() < end, done.stderr
-        time.sleep(0.02)
+    pid = int(done.stdout)
+    wait(lambda: not runs(pid))
     assert not done.stderr
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_process import ROOT, client, installed, until
+from engine_process import client, until
+from installed_extension import ROOT, installed
 
 interpreters = installed("dposer_blender.interpreters")
 
@@ -84,7 +85,7 @@ def refusal(python: object, folder: Path) -> str:
     try:
         with pytest.raises(client.EngineNotStarted) as caught:
             process.start()
-            until(process, lambda: process.info, seconds=30)
+            until(process, lambda: process.info)
         assert not process.alive
     finally:
         process.kill()
@@ -104,25 +105,16 @@ def elf(folder: Path) -> Path:
     return program
 
 
-def text(folder: Path) -> Path:
-    program = folder / "python"
-    program.write_text("I am a poem\n")
-    program.chmod(0o755)
-    return program
+def text(content: str, mode: int = 0o755) -> Callable[[Path], Path]:
+    """Makes a program of so many words."""
 
+    def make(folder: Path) -> Path:
+        program = folder / "python"
+        program.write_text(content)
+        program.chmod(mode)
+        return program
 
-def locked(folder: Path) -> Path:
-    program = folder / "python"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o644)
-    return program
-
-
-def shell(folder: Path) -> Path:
-    program = folder / "python"
-    program.write_text("#!/bin/sh\necho what is this option >&2\nexit 2\n")
-    program.chmod(0o755)
-    return program
+    return make
 
 
 @POSIX
@@ -131,13 +123,13 @@ def shell(folder: Path) -> Path:
     [
         (lambda folder: folder / "nowhere", "No such file"),
         (lambda folder: folder, "Permission denied"),
-        (locked, "Permission denied"),
-        (text, "it is no program, or one for another kind of processor"),
+        (text("#!/bin/sh\n", mode=0o644), "Permission denied"),
+        (text("I am a poem\n"), "it is no program, or one for another kind of processor"),
         pytest.param(
             elf, "it is no program, or one for another kind of processor",
             marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux's kind of programs"),
         ),
-        (shell, "what is this option"),
+        (text("#!/bin/sh\necho what is this option >&2\nexit 2\n"), "what is this option"),
     ],
 )  # fmt: skip
 def test_what_is_no_python(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:

@@ -213,6 +213,6 @@ except Exception as error:
     print(type(error).__name__, explain(error, "the log"))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stdout == f"OutOfMemory {memory.EXHAUSTED}\n", done.stderr

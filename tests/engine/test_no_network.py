@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from engine_process import LIMIT, ROOT
 
 from engine import protocol
 
-ROOT = Path(__file__).resolve().parents[2]
 AUDIT = ROOT / "tests" / "audit"
 PACKAGES = ("engine", "dposer_blender")
 
@@ -163,9 +163,12 @@ def test_the_engine_opens_no_socket_and_writes_nothing(tmp_path: Path) -> None:
     protocol.write_frame(process.stdin, {"op": "check", "id": 2, "params": {"device": "cpu"}})
     while (answer := protocol.read_frame(process.stdout)) and answer[0]["type"] == "progress":
         pass
-    assert answer and {found["state"] for found in answer[0]["result"]["findings"]} == {"good"}
+    assert answer
+    states = {found["subject"]: found["state"] for found in answer[0]["result"]["findings"]}
+    assert states.pop("Test Solve") in {"good", "poor"}, "it is solved; how fast, a busy machine decides"
+    assert len(states) == 5 and set(states.values()) == {"good"}
     process.stdin.close()
-    assert process.wait(10) == 0
+    assert process.wait(LIMIT) == 0
     path = tmp_path / "audit.txt"
     noted = done(tmp_path) if path.stat().st_size else []
     assert not outside(noted, tmp_path / "home") and not list((tmp_path / "home").iterdir())

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_process import LIMIT, ROOT
 
 from engine import cli, protocol
 from engine.errors import WeightsError
@@ -22,7 +23,6 @@ from engine.priors.safetensors_arrays import read_arrays
 from engine.requests import TASKS
 from engine.tasks.clean import METHODS
 
-ROOT = Path(__file__).resolve().parents[2]
 LACKING = Path(__file__).resolve().parent / "without_torch"
 SAMPLE = ROOT / "demo" / "sample.bvh"
 WITHOUT = [method for method in METHODS if method != "prior"]
@@ -36,8 +36,9 @@ def environment(*folders: Path) -> dict[str, str]:
 
 def run(*program: str, folder: Path = LACKING) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *program], env=environment(folder), capture_output=True, text=True, timeout=120, check=False
-    )
+        [sys.executable, *program],
+        env=environment(folder), capture_output=True, text=True, timeout=3 * LIMIT, check=False,
+    )  # fmt: skip
 
 
 def test_the_packages_are_lacking_indeed() -> None:
@@ -128,7 +129,7 @@ class Asked:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(10)
+        self.process.wait(LIMIT)
 
 
 @pytest.fixture(scope="module")

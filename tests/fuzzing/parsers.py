@@ -11,15 +11,16 @@ import importlib
 import io
 import re
 import sys
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Any, BinaryIO
 from unittest import mock
 
-from fuzzing import shaped
+from installed_extension import PACKAGE, ROOT, installed
 
-ROOT = Path(__file__).resolve().parents[2]
+from fuzzing import shaped
 
 Reader = Callable[[bytes, Path], object]
 
@@ -75,40 +76,12 @@ def _archive(names: tuple[str, ...], read: Callable[[Path], object]) -> Reader:
     return _file(read, lambda data: shaped.archive(data, names))
 
 
-def _bvh(path: Path) -> object:
-    from engine.motion import bvh
-
-    return bvh.read(path)
+JOINT_SETS = "engine.training.joint_sets"
 
 
-def _amass(path: Path) -> object:
-    from engine.motion import amass
-
-    return amass.read(path)
-
-
-def _smpl(path: Path) -> object:
-    from engine.body import smpl
-
-    return smpl.load(path)
-
-
-def _points(path: Path) -> object:
-    from engine.commands import fit
-
-    return fit._points(path)
-
-
-def _clip_targets(path: Path) -> object:
-    from engine.commands import fit_clip
-
-    return fit_clip._targets(path)
-
-
-def _pose_targets(path: Path) -> object:
-    from engine.commands import fit
-
-    return fit._targets(path)
+def _reads(module: str, name: str) -> Callable[[Path], object]:
+    """What a function of the engine reads from a file."""
+    return lambda path: attrgetter(name)(importlib.import_module(module))(path)
 
 
 def _camera(path: Path) -> object:
@@ -144,39 +117,8 @@ def _mat5(path: Path) -> object:
     return mat5.read(path, MATLAB)
 
 
-def _room_cameras(path: Path) -> object:
-    from engine.training.joint_sets import human36m_cameras
-
-    return human36m_cameras.read(path)
-
-
-def _calibration(path: Path) -> object:
-    from engine.training.joint_sets import mpi_inf_3dhp_cameras
-
-    return mpi_inf_3dhp_cameras.read(path)
-
-
-def _bone_map(path: Path) -> object:
-    from engine.motion import bone_map_file
-
-    return bone_map_file.read_plain(path)
-
-
 def _extension_bone_map(path: Path) -> object:
-    extension("client")
-    return importlib.import_module("installed_dposer.engine.motion.bone_map_file").read(path)
-
-
-def _pose_prior(path: Path) -> object:
-    from engine.priors.weights import load_pose_prior
-
-    return load_pose_prior(path)
-
-
-def _gaussian(path: Path) -> object:
-    from engine.priors.pose_gaussian import PoseGaussian
-
-    return PoseGaussian.load(path)
+    return installed("engine.motion.bone_map_file").read(path)
 
 
 def _frame(data: bytes, path: Path) -> object:
@@ -190,24 +132,15 @@ def _frame(data: bytes, path: Path) -> object:
 
 def _server(data: bytes, path: Path) -> object:
     """Requests that the engine's own server receives, computes without its solvers, and answers."""
-    from engine import protocol
     from engine.errors import ProtocolError
-    from engine.serve import Server
 
     frame = shaped.requested(data)
     if frame is None:
         raise ProtocolError("This is no request.")
-    sink = io.BytesIO()
-    server = Server(io.BytesIO(frame), sink)
     with without_solvers(), contextlib.redirect_stderr(io.StringIO()) as log:
-        server._receive()
-        while not server._queue.empty():
-            server._compute(server._queue.get())
-    sink.seek(0)
-    answers = []
-    while (answer := protocol.read_frame(sink)) is not None:
-        answers.append(answer[0])
-        message = str(answer[0].get("message", ""))
+        answers = served(io.BytesIO(frame))
+    for answer in answers:
+        message = str(answer.get("message", ""))
         if "unforeseen" in message and STOPPED not in message:
             places = re.findall(r"([\w/]+\.py)\", line \d+, in (\w+)", log.getvalue())
             ours = [place for place in places if "engine/" in place[0]]
@@ -218,11 +151,28 @@ def _server(data: bytes, path: Path) -> object:
     return answers
 
 
+def served(source: BinaryIO) -> list[dict[str, Any]]:
+    """The answers of the engine's own server to all that a stream asks, without its threads."""
+    from engine import protocol
+    from engine.serve import Server
+
+    sink = io.BytesIO()
+    server = Server(source, sink)
+    while server._receive():
+        while not server._queue.empty():
+            server._compute(server._queue.get())
+    sink.seek(0)
+    answers = []
+    while (answer := protocol.read_frame(sink)) is not None:
+        answers.append(answer[0])
+    return answers
+
+
 def _client(data: bytes, path: Path) -> object:
     """An answer of the engine as Blender's end of the pipe takes it."""
     from engine import protocol
 
-    module = extension("client")
+    module = installed("dposer_blender.client")
     read = module.protocol.read_frame(io.BytesIO(shaped.frame(data)), 1 << 20)
     assert protocol.VERSION == module.protocol.VERSION
     if read is None:
@@ -249,46 +199,45 @@ def _stopped(*arguments: object, **named: object) -> None:
     raise RuntimeError(STOPPED)
 
 
-def extension(name: str) -> types.ModuleType:
-    """A module of the extension that needs no Blender, as in an installed one, where the engine lies beside it."""
-    package = "installed_dposer"
-    if package not in sys.modules:
-        root = types.ModuleType(package)
-        root.__path__ = [str(ROOT)]
-        sys.modules[package] = root
-    return importlib.import_module(f"{package}.dposer_blender.{name}")
-
-
 def refusals() -> tuple[type[Exception], ...]:
     """The errors by which a parser may refuse, of the engine and of the engine in the extension."""
     from engine.errors import EngineError
 
-    beside = sys.modules.get("installed_dposer.engine.errors")
+    beside = sys.modules.get(f"{PACKAGE}.engine.errors")
     return (EngineError, beside.EngineError) if beside else (EngineError,)
 
 
 PARSERS = {
     parser.name: parser
     for parser in (
-        Parser("bvh", "BVH files", _file(_bvh)),
-        Parser("amass", "AMASS .npz files", _archive(AMASS, _amass)),
-        Parser("smpl", "SMPL model .npz files", _archive(SMPL, _smpl)),
-        Parser("points", "3D points for fit, .npz", _archive(POINTS, _points)),
-        Parser("clip_targets", "targets of a clip for fit, .npz", _archive(POINTS, _clip_targets)),
-        Parser("pose_targets", "targets of a pose for fit, JSON", _file(_pose_targets)),
+        Parser("bvh", "BVH files", _file(_reads("engine.motion.bvh", "read"))),
+        Parser("amass", "AMASS .npz files", _archive(AMASS, _reads("engine.motion.amass", "read"))),
+        Parser("smpl", "SMPL model .npz files", _archive(SMPL, _reads("engine.body.smpl", "load"))),
+        Parser("points", "3D points for fit, .npz", _archive(POINTS, _reads("engine.commands.fit", "_points"))),
+        Parser(
+            "clip_targets", "targets of a clip for fit, .npz",
+            _archive(POINTS, _reads("engine.commands.fit_clip", "_targets")),
+        ),
+        Parser("pose_targets", "targets of a pose for fit, JSON", _file(_reads("engine.commands.fit", "_targets"))),
         Parser("camera", "cameras for fit, JSON", _file(_camera)),
         Parser("keypoints", "2D keypoints, JSON", _file(_keypoints)),
+        Parser("keypoints_table", "2D keypoints, CSV", _keypoints_table),
         Parser("joint_archive", "pickled arrays of joints, .npz", _archive(JOINT_ARCHIVE, _joint_archive)),
         Parser("mat5", "MATLAB files", _file(_mat5)),
-        Parser("room_cameras", "Human3.6M's cameras, JSON", _file(_room_cameras)),
-        Parser("calibration", "MPI-INF-3DHP's cameras", _file(_calibration)),
-        Parser("keypoints_table", "2D keypoints, CSV", _keypoints_table),
-        Parser("bone_map", "bone maps in the engine, JSON", _file(_bone_map)),
+        Parser("room_cameras", "Human3.6M's cameras, JSON", _file(_reads(f"{JOINT_SETS}.human36m_cameras", "read"))),
+        Parser("calibration", "MPI-INF-3DHP's cameras", _file(_reads(f"{JOINT_SETS}.mpi_inf_3dhp_cameras", "read"))),
+        Parser("bone_map", "bone maps in the engine, JSON", _file(_reads("engine.motion.bone_map_file", "read_plain"))),
         Parser("extension_bone_map", "bone maps in Blender, JSON", _file(_extension_bone_map)),
-        Parser("prior", "weights of networks, safetensors", _file(_pose_prior, shaped.safetensors)),
-        Parser("arrays", "weights of other models, safetensors", _file(_gaussian, shaped.safetensors)),
+        Parser(
+            "prior", "weights of networks, safetensors",
+            _file(_reads("engine.priors.weights", "load_pose_prior"), shaped.safetensors),
+        ),
+        Parser(
+            "arrays", "weights of other models, safetensors",
+            _file(_reads("engine.priors.pose_gaussian", "PoseGaussian.load"), shaped.safetensors),
+        ),
         Parser("frame", "frames of the protocol", _frame),
         Parser("server", "requests to the engine", _server),
         Parser("client", "answers to Blender", _client),
     )
-}
+}  # fmt: skip

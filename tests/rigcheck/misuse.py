@@ -69,7 +69,7 @@ TOOLS = (CLEAN, COMPLETE, INBETWEEN)
 COUNT = 24  # frames of `walking`
 
 
-def drive(job: Any, until: Callable[[], bool] = lambda: False, seconds: float = 60.0) -> Any:
+def drive(job: Any, until: Callable[[], bool] = lambda: False, seconds: float = 240.0) -> Any:
     """Advance a job until it is done, or something is so; how it ended, None where it goes on."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

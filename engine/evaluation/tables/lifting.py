@@ -20,8 +20,9 @@ PROTOCOL = (
     "cameras at 2 to 10 m from any side, pitched by 20 and rolled by 6 degrees (standard deviations). Exact: keypoints "
     "without noise. Detected: Gaussian noise of 10 mm (trunk) to 22 mm (wrists and ankles) at the person, times the "
     "picture's quality, 2 % outliers of 120 mm, widths of heatmaps that tell all this in part. The distance of "
-    "the pelvis is known, as in the paper's image frames. Errors over 17 joints, pelvises aligned (protocol 1) or after the "
-    "best similarity (protocol 2). Spread over seeds: people, shapes, cameras, noise and sampling. Paper: Human3.6M."
+    "the pelvis is known, as in the paper's image frames. Errors over 17 joints, pelvises aligned (protocol 1) or "
+    "after the best similarity (protocol 2). Spread over seeds: people, shapes, cameras, noise and sampling. Paper: "
+    "Human3.6M."
 )
 
 

@@ -11,18 +11,17 @@ from engine.motion.keypoints.tracks import Track
 _DERIVED = (
     ("pelvis", ("left_hip", "right_hip")),
     ("neck", ("left_shoulder", "right_shoulder")),
-    ("spine", ("pelvis", "neck")),
 )
-"""Points that lie in the middle of two others, in the order in which they are derived."""
+"""Points that lie in the middle of two others."""
 
 
 def to_h36m(track: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Pixels (T, 17, 2), confidence (T, 17) and standard deviations (T, 17) in pixels of a track's frames.
 
-    The order is that of `H36M_17`, the neck being the thorax. Where a frame does not show the pelvis, the neck or the
-    spine, it is the middle of both hips, both shoulders, or pelvis and neck, as certain as the less certain of the two,
-    with the deviation of a mean of independent points. The crown is there where the detector gives it, and is not
-    guessed. Deviations are NaN where a point has none, and None if no point has any.
+    The order is that of `engine.motion.h36m.JOINTS`, the neck being the thorax. Where a frame does not show the pelvis
+    or the neck, it is the middle of both hips or of both shoulders, as certain as the less certain of the two, with the
+    deviation of a mean of independent points. The spine, which bends, and the crown are there where the detector gives
+    them, and are not guessed. Deviations are NaN where a point has none, and None if no point has any.
     """
     pixels, confidence = track.pixels.copy(), track.confidence.copy()
     variance = np.full(confidence.shape, np.nan) if track.sigma is None else track.sigma**2

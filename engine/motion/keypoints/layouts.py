@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from engine.motion import h36m
 from engine.motion.joints import JOINTS
 
 MARKS: tuple[str, ...] = (*JOINTS, "nose")
@@ -59,10 +60,7 @@ MEDIAPIPE_33: tuple[str, ...] = (
 )  # fmt: skip
 """MediaPipe Pose (Bazarevsky et al. 2020)."""
 
-H36M_17: tuple[str, ...] = (
-    "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "neck", "nose",
-    "head_top", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
-)  # fmt: skip
+H36M_17: tuple[str, ...] = tuple("neck" if joint == "thorax" else joint for joint in h36m.JOINTS)
 """Human3.6M as pose estimation uses it (Ionescu et al. 2014), whose thorax is the base of the neck."""
 
 LAYOUTS: dict[str, tuple[str | None, ...]] = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import FileError
 from engine.motion.h36m import JOINTS
-from engine.motion.keypoints import FARTHEST_PIXEL
+from engine.motion.intrinsics import FARTHEST_PIXEL
 from engine.training.joint_sets.lens import Lens
 
 FARTHEST = 1000.0

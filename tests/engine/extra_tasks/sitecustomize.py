@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -31,9 +32,11 @@ def nap(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
 
 def deaf(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
-    """Say that it begins and sleep for ``seconds`` without a further step."""
+    """Say that it begins and sleep for ``seconds``, or until there is a file ``until``, without a further step."""
     on_step(0, 1, "deaf")
-    time.sleep(params["seconds"])
+    end = time.monotonic() + params["seconds"]
+    while time.monotonic() < end and not ("until" in params and Path(params["until"]).exists()):
+        time.sleep(0.01)
     return {"deaf": True}, {}
 
 

@@ -29,7 +29,7 @@ from engine.motion.skeleton import MAX_NAME
 from engine.priors.released import load_released
 from fuzzing import shaped
 
-SECONDS = 10.0  # on a busy machine; what was wrong took minutes, or all memory
+SECONDS = 20.0  # of the processor, on a slow machine; what was wrong took minutes, or all memory
 MEGABYTES = 100.0
 
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -47,16 +47,16 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 @contextmanager
 def bounded(megabytes: float = MEGABYTES, seconds: float = SECONDS) -> Iterator[None]:
-    """Fail where the block takes more memory or time."""
+    """Fail where the block takes more memory, or more time of the processor, which others may keep busy."""
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
         yield
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 1e6 * megabytes, f"{peak / 1e6:.0f} MB"
-    assert time.perf_counter() - begin < seconds
+    assert time.process_time() - begin < seconds
 
 
 def refused(read: Callable[[Path], Any], path: Path, says: str, megabytes: float = MEGABYTES) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from take_folders import ROOT, claims, clean, ended, make_take, make_takes, results, start, until, workers
 
-from engine import cli
 from engine.motion.files import put
 from engine.takes import run as takes_run
 
@@ -51,20 +50,6 @@ def slow(tmp_path: Path) -> Path:
     return make_take(tmp_path / "in" / "short.npz").parent
 
 
-@pytest.fixture
-def here(capsys: pytest.CaptureFixture[str]) -> Clean:
-    """``clean`` led by this process, which is quicker to start."""
-
-    def here(*words: object) -> tuple[int, str]:
-        try:
-            code = cli.main(["clean", *map(str, words)])
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        return code, capsys.readouterr().err
-
-    return here
-
-
 def no_traces(out: Path) -> bool:
     """Whether nothing but records and results is there."""
     return not [path for path in out.rglob("*") if path.is_file() and path.suffix not in (".npz", ".json")]
@@ -74,19 +59,19 @@ def cleaned_now(said: str) -> list[str]:
     return re.findall(r"^\d+/\d+ ([^:]+): \d+ frames in [^()]*\([^()]*\)(?! \()", said, flags=re.MULTILINE)
 
 
-def test_any_number_of_workers_gives_the_same_files(folder: Path, tmp_path: Path, here: Clean) -> None:
+def test_any_number_of_workers_gives_the_same_files(folder: Path, tmp_path: Path, clean_here: Clean) -> None:
     for count in (1, 3):
-        code, said = here(folder, tmp_path / f"{count}", *SLOW, "--workers", count)
+        code, said = clean_here(folder, tmp_path / f"{count}", *SLOW, "--workers", count)
         assert code == 0, said
     assert results(tmp_path / "1") == results(tmp_path / "3")
     assert list(results(tmp_path / "1")) == sorted(NAMES)
 
 
-def test_a_run_goes_on_where_the_folder_has_changed(folder: Path, tmp_path: Path, here: Clean) -> None:
+def test_a_run_goes_on_where_the_folder_has_changed(folder: Path, tmp_path: Path, clean_here: Clean) -> None:
     out, report = tmp_path / "out", tmp_path / "r.json"
 
     def again(*words: object) -> dict[str, str]:
-        code, said = here(folder, out, "--report", report, *(words or FILTER), "--workers", 1)
+        code, said = clean_here(folder, out, "--report", report, *(words or FILTER), "--workers", 1)
         assert code == 0, said
         return {Path(clip["output"]).name[0]: clip["state"] for clip in json.loads(report.read_text())["clips"]}
 
@@ -105,19 +90,19 @@ def test_a_run_goes_on_where_the_folder_has_changed(folder: Path, tmp_path: Path
     assert again("--method", "median", "--again")["d"] == "cleaned"
 
 
-def test_shares_make_a_whole_that_the_summary_tells(folder: Path, tmp_path: Path, here: Clean) -> None:
+def test_shares_make_a_whole_that_the_summary_tells(folder: Path, tmp_path: Path, clean_here: Clean) -> None:
     out, report = tmp_path / "out", tmp_path / "r.json"
     (folder / "bad.npz").write_text("no clip")
     done: list[str] = []
     for number in range(3):
-        code, said = here(folder, out, *FILTER, "--workers", 1, "--share", f"{number}/3")
+        code, said = clean_here(folder, out, *FILTER, "--workers", 1, "--share", f"{number}/3")
         assert code == (2 if "bad.npz" in said else 0)
         done += cleaned_now(said)
         if number == 0:
-            code, said = here(folder, out, *FILTER, "--summary")
+            code, said = clean_here(folder, out, *FILTER, "--summary")
             assert code == 2 and "Not done: 4" in said
     assert sorted(done) == sorted(NAMES)
-    code, said = here(folder, out, *FILTER, "--summary", "--report", report)
+    code, said = clean_here(folder, out, *FILTER, "--summary", "--report", report)
     assert code == 2 and "Cleaned 5 of 6 takes (200 frames)." in said
     assert "Failed: bad.npz: bad.npz " in said
     content = json.loads(report.read_text())
@@ -215,18 +200,18 @@ def test_a_full_disk_stops_the_run(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_device_that_is_not_there_stops_the_run(folder: Path, tmp_path: Path, here: Clean) -> None:
+def test_a_device_that_is_not_there_stops_the_run(folder: Path, tmp_path: Path, clean_here: Clean) -> None:
     torch = pytest.importorskip("torch")
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
-    code, said = here(folder, tmp_path / "out", "--device", missing, "--workers", 1)
+    code, said = clean_here(folder, tmp_path / "out", "--device", missing, "--workers", 1)
     assert code == 2 and f"finds no {missing} device" in said and "Not done: 4" in said, said
 
 
-def test_options_of_folders_are_refused_for_a_clip(folder: Path, tmp_path: Path, here: Clean) -> None:
+def test_options_of_folders_are_refused_for_a_clip(folder: Path, tmp_path: Path, clean_here: Clean) -> None:
     for words in (["--share", "0/2"], ["--summary"], ["--ray", "auto"]):
-        code, said = here(folder / "a.npz", tmp_path / "out.npz", *FILTER, *words)
+        code, said = clean_here(folder / "a.npz", tmp_path / "out.npz", *FILTER, *words)
         assert code == 2 and "are for folders" in said
-    code, said = here(folder, tmp_path / "out", *FILTER, "--share", "2/2")
+    code, said = clean_here(folder, tmp_path / "out", *FILTER, "--share", "2/2")
     assert code == 2 and "not a share" in said
 
 
@@ -245,12 +230,12 @@ def test_the_script_for_slurm_takes_its_share(folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_run_in_place_that_dies_as_a_take_is_replaced_cleans_none_twice(
-    replaced: bool, tmp_path: Path, here: Clean, monkeypatch: pytest.MonkeyPatch
+    replaced: bool, tmp_path: Path, clean_here: Clean, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Just before the cleaned clip takes the place of the captured one, or just after."""
     folder = make_takes(tmp_path / "in", ["a.npz"])
     expected = tmp_path / "expected"
-    assert here(folder, expected, *FILTER, "--workers", 1)[0] == 0
+    assert clean_here(folder, expected, *FILTER, "--workers", 1)[0] == 0
     in_place = (folder, folder, *FILTER, "--workers", 1, "--overwrite")
 
     def dies(made: Path, path: Path) -> None:
@@ -259,7 +244,7 @@ def test_a_run_in_place_that_dies_as_a_take_is_replaced_cleans_none_twice(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(takes_run, "put", dies)
-    assert here(*in_place)[0] == 130
+    assert clean_here(*in_place)[0] == 130
     monkeypatch.undo()
-    assert here(*in_place)[0] == 0
+    assert clean_here(*in_place)[0] == 0
     assert results(folder) == results(expected) and no_traces(folder)

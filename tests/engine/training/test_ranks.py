@@ -74,7 +74,7 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*torchrun, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
+        [*torchrun, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     return folder
