@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from engine.commands import confidences
 from engine.commands.arguments import (
     add_bone_map,
     add_device,
@@ -79,6 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     add_seed(parser, "of all randomness (default: 0)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found and done")
+    parser.add_argument(
+        "--confidences", type=Path, metavar="FILE.npz",
+        help="how far each joint's rotation is known, as lift writes it: what is doubted is made anew",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="allow OUT to be IN itself")
     folders = parser.add_argument_group("of folders")
     folders.add_argument(
@@ -136,6 +141,7 @@ def _clean_file(args: argparse.Namespace, cleaning: Cleaning) -> int:
         raise FileError(f"{source.name} is neither a .bvh nor an .npz file; convert it to one of them.")
     check_target(source, target, args.overwrite)
     _check_report(args.report, [source, target])
+    trust = None if args.confidences is None else confidences.read(args.confidences)
     clip = {"input": str(source), "output": str(target)}
     bars: list[Progress] = []
 
@@ -144,7 +150,7 @@ def _clean_file(args: argparse.Namespace, cleaning: Cleaning) -> int:
         return bars[-1].step
 
     try:
-        clip |= clean_clip(source, target, cleaning, watch)
+        clip |= clean_clip(source, target, cleaning, watch, trust)
     except Exception as error:
         clip |= failure(error)
     finally:
@@ -158,6 +164,8 @@ def _clean_file(args: argparse.Namespace, cleaning: Cleaning) -> int:
 
 def _clean_folder(args: argparse.Namespace, cleaning: Cleaning) -> int:
     """Clean the takes of a folder in other processes; what has come of them is told in any case."""
+    if args.confidences is not None:
+        raise FileError(f"{args.confidences.name} is about one clip, and {args.input.name} is a folder; name the clip.")
     takes = find_takes(args.input, args.output, args.overwrite)
     _check_report(args.report, [path for take in takes for path in (take.source, take.target)])
     if args.share:

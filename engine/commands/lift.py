@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.commands.arguments import positive, seed
+from engine.commands import confidences
+from engine.commands.arguments import add_device, add_seed, positive
 from engine.commands.view import camera, image_size
 from engine.errors import FileError
 from engine.motion import amass, bvh, keypoints
-from engine.motion.files import replacing
 from engine.motion.intrinsics import Intrinsics
-from engine.motion.joints import JOINTS
 from engine.progress import Progress
 
 if TYPE_CHECKING:
@@ -62,10 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=float, help="frame rate (default: as the file says, else 30)")
     parser.add_argument("--world", action="store_true", help="turn the world upright, with a floor under the feet")
     parser.add_argument(
-        "--confidences", type=Path, metavar="FILE.npz", help="write how far each joint's rotation was seen"
-    )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+        "--confidences", type=Path, metavar="FILE.npz",
+        help="write how far each joint's rotation was seen, which clean takes",
+    )  # fmt: skip
+    add_seed(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,8 +108,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             amass.create(target, motion, found.betas)
     if args.confidences is not None:
-        with replacing(args.confidences) as stream:
-            np.savez_compressed(stream, joint_names=np.array(JOINTS), confidence=found.confidence.astype(np.float32))
+        confidences.write(args.confidences, found.confidence)
     _tell(targets, found)
     return 0
 

@@ -14,6 +14,11 @@ from engine.training import train
 SIZES = {"hidden": 512, "embed": 256}
 BATCH, TIMES_PER_BATCH = 512, 128
 ITERATIONS = 3000
+GRAPH_WIDTH, GRAPH_BATCH, GRAPH_ITERATIONS = 64, 256, 2000
+GRAPH_WORDS = (
+    f"Networks of {GRAPH_WIDTH} features a joint and as many of its context, trained alike for {GRAPH_ITERATIONS} "
+    f"iterations of {GRAPH_BATCH} frames on one encoder; the bundled ones are twice as wide and were trained longer."
+)
 SIZE_WORDS = (
     f"Networks of width {SIZES['hidden']}, trained alike for {ITERATIONS} iterations of {BATCH}; the bundled prior is "
     "twice as wide and was trained longer."
@@ -69,6 +74,50 @@ class LifterVariant:
         options += ["--deterministic"] if self.deterministic else []
         folders = [str(data / name) for name in TRAINING_FOLDERS]
         return parser.parse_args(["--data", *folders, "--val", str(data / "val"), *options])
+
+
+@dataclass(frozen=True)
+class GraphVariant:
+    """One training of DiffPose's diffusion network.
+
+    Attributes:
+        options: of ``train``, beside those of all.
+        frames: of the encoder's sequences.
+    """
+
+    options: tuple[str, ...] = ()
+    frames: int = 1
+
+    def train(self, seed: int, data: Path, device: str = "auto") -> Path:
+        """The weights, from disk where a run has kept them under `FOLDER`; FileError: a split is not there."""
+        from engine.training.diffpose import train_context, train_diffpose
+
+        context = FOLDER / "lifters" / f"context_{self.frames}_{seed}"
+        encoder = context / "context.safetensors"
+        if not encoder.exists():
+            train_context(self._arguments("context", context, seed, data, device, f"--frames={self.frames}"))
+        words = "_".join(option.strip("-").replace("=", "") for option in self.options) or "plain"
+        folder = FOLDER / "lifters" / f"diffpose_{self.frames}_{words}_{seed}"
+        path = folder / "diffpose.safetensors"
+        if not path.exists():
+            train_diffpose(
+                self._arguments("diffpose", folder, seed, data, device, f"--context={encoder}", *self.options)
+            )
+        return path
+
+    def _arguments(
+        self, prior: str, out: Path, seed: int, data: Path, device: str, *options: str
+    ) -> argparse.Namespace:
+        parser = argparse.ArgumentParser()
+        train.add_arguments(parser)
+        words = {
+            "prior": prior, "batch": GRAPH_BATCH, "iterations": GRAPH_ITERATIONS, "width": GRAPH_WIDTH, "blocks": 3,
+            "learning-rate": 1e-3, "warm-up": 200, "dropout": 0, "ema": 0.998, "validate-every": GRAPH_ITERATIONS,
+            "seed": seed, "device": device, "precision": "float32", "out": out,
+        }  # fmt: skip
+        given = [f"--{name}={value}" for name, value in words.items()]
+        folders = [str(data / name) for name in TRAINING_FOLDERS]
+        return parser.parse_args(["--data", *folders, "--val", str(data / "val"), *given, *options])
 
 
 def weights(variant: LifterVariant, seed: int, data: Path, device: str = "auto") -> Path:

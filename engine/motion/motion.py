@@ -21,7 +21,8 @@ def _finite(array: np.ndarray, what: str) -> None:
         )
 
 
-def _check_rate(fps: float) -> None:
+def check_rate(fps: float) -> None:
+    """Raise MotionError for a number of frames per second that no animation has."""
     if not 1.0 <= fps <= MAX_FPS:
         raise MotionError(f"The frame rate must be between 1 and {MAX_FPS:g} frames per second, not {fps}.")
 
@@ -51,7 +52,7 @@ class Motion:
             raise MotionError("The animation's arrays do not fit its skeleton.")
         if frames == 0:
             raise MotionError("The animation has no frames.")
-        _check_rate(self.fps)
+        check_rate(self.fps)
         _finite(self.rotations, "rotations")
         _finite(self.translations, "positions")
 
@@ -90,7 +91,7 @@ class BodyMotion:
             )
         if frames == 0:
             raise MotionError("The animation has no frames.")
-        _check_rate(self.fps)
+        check_rate(self.fps)
         _finite(self.poses, "rotations")
         _finite(self.transl, "positions")
 

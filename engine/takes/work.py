@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from engine.commands.arguments import Span, resolve
 from engine.commands.clip_file import FORMATS
 from engine.errors import DeviceError, FileError, PackageError, WeightsError
@@ -66,8 +68,16 @@ Watch = Callable[[int], OnStep | None]
 """Told how many frames a clip has; returns who is told how far it has come."""
 
 
-def clean_clip(source: Path, target: Path, cleaning: Cleaning, watch: Watch) -> dict[str, Any]:
+def clean_clip(
+    source: Path, target: Path, cleaning: Cleaning, watch: Watch, confidence: np.ndarray | None = None
+) -> dict[str, Any]:
     """Clean a clip from file to file; what the report says of it: ``frames``, ``seconds`` and the task's ``report``.
+
+    Args:
+        source, target: the files.
+        cleaning: what to do.
+        watch: see `Watch`.
+        confidence: (T, 22) of the clip's joints, where it is known.
 
     Raises:
         FileError: a file is not there, not a clip, or cannot be written. Else as `clean` and `clean_body`.
@@ -79,9 +89,9 @@ def clean_clip(source: Path, target: Path, cleaning: Cleaning, watch: Watch) -> 
     settings, on_step = cleaning.settings(frames), watch(frames)
     result: CleanResult | CleanBodyResult
     if isinstance(content.motion, BodyMotion):
-        result = clean_body(content.motion, settings, on_step)
+        result = clean_body(content.motion, settings, on_step, confidence)
     else:
-        result = clean(content.motion, settings, cleaning.bone_map, on_step)
+        result = clean(content.motion, settings, cleaning.bone_map, on_step, confidence=confidence)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -116,6 +116,7 @@ def clean(
     bone_map: RigMap | dict[str, str] | None = None,
     on_step: OnStep | None = None,
     human_bones: dict[str, str] | None = None,
+    confidence: np.ndarray | None = None,
 ) -> CleanResult:
     """Clean a rig's animation.
 
@@ -125,6 +126,7 @@ def clean(
         bone_map: body joint to bone, where the user chose; else found. Or the whole mapping, found before.
         on_step: told (done, total, stage); stops the work by raising.
         human_bones: VRM human bone to bone, as `engine.motion.rigs.find_map` takes them.
+        confidence: (T, 22) from 0 to 1, how far joints' rotations are known; for the methods on the body.
 
     Raises:
         MappingError: the prior was asked for and the rig's bones cannot be matched.
@@ -132,6 +134,7 @@ def clean(
     """
     begin = time.monotonic()
     cleaned = _cleaned_frames(len(motion), settings)
+    _check_confidence(confidence, len(motion), settings)
     if settings.strength == 0.0 or not cleaned.any():
         none = np.zeros(motion.rotations.shape[:2], bool)
         return CleanResult(motion, none, none.copy(), _report(motion.fps, len(motion), settings, begin))
@@ -144,7 +147,7 @@ def clean(
     joints = _chosen_joints(settings, motion.skeleton, rig_map)
     Stage(on_step, len(motion), 0.0, 0.0, "Reading the motion")(0.0)
     after, estimate = _clean_body_arrays(
-        before, settings, cleaned, joints, on_step, lambda: rig_offsets(motion, rig_map, before)
+        before, settings, cleaned, joints, on_step, lambda: rig_offsets(motion, rig_map, before), confidence
     )
     edit = to_rig(motion, rig_map, before, after)
     report = _report(motion.fps, len(motion), settings, begin, estimate, before, after)
@@ -152,15 +155,21 @@ def clean(
     return CleanResult(edit.motion, edit.rotations_changed, edit.translations_changed, report)
 
 
-def clean_body(motion: BodyMotion, settings: CleanSettings, on_step: OnStep | None = None) -> CleanBodyResult:
+def clean_body(
+    motion: BodyMotion,
+    settings: CleanSettings,
+    on_step: OnStep | None = None,
+    confidence: np.ndarray | None = None,
+) -> CleanBodyResult:
     """Clean an animation of the SMPL body, as AMASS files hold it; raises as `clean`."""
     begin = time.monotonic()
     cleaned = _cleaned_frames(len(motion), settings)
+    _check_confidence(confidence, len(motion), settings)
     joints = _chosen_joints(settings, None, None)
     if settings.strength == 0.0 or not cleaned.any():
         return CleanBodyResult(motion, _report(motion.fps, len(motion), settings, begin))
     if settings.method in ON_THE_BODY:
-        after, estimate = _clean_body_arrays(motion, settings, cleaned, joints, on_step)
+        after, estimate = _clean_body_arrays(motion, settings, cleaned, joints, on_step, confidence=confidence)
         return CleanBodyResult(
             after, _report(motion.fps, len(motion), settings, begin, estimate, motion, after)
         )
@@ -178,6 +187,7 @@ def _clean_body_arrays(
     joints: np.ndarray,
     on_step: OnStep | None,
     leg_offsets: LegOffsets | None = None,
+    confidence: np.ndarray | None = None,
 ) -> tuple[BodyMotion, BodyEstimate]:
     quat = continuous(rotvec_to_quat(before.poses))
     estimate = clean_poses(
@@ -189,6 +199,7 @@ def _clean_body_arrays(
         settings.device,
         on_step,
         settings.prior if settings.method == "prior" else "none",
+        confidence=confidence,
     )
     rotations = meet(estimate.quat, quat, ~cleaned, before.fps)
     path = meet(estimate.transl[:, None], before.transl[:, None], ~cleaned, before.fps)[:, 0]
@@ -297,6 +308,15 @@ def _cleaned_frames(frames: int, settings: CleanSettings) -> np.ndarray:
     chosen[begin:end] = True
     chosen[list(settings.lock_frames)] = False
     return chosen
+
+
+def _check_confidence(confidence: np.ndarray | None, frames: int, settings: CleanSettings) -> None:
+    if confidence is None:
+        return
+    if confidence.shape != (frames, len(JOINTS)):
+        raise MotionError(f"Confidences of {len(confidence)} frames do not fit a clip of {frames}; give the clip's.")
+    if settings.method not in ON_THE_BODY:
+        raise MotionError(f"The method {settings.method} takes no confidences; choose {' or '.join(ON_THE_BODY)}.")
 
 
 def _chosen_joints(settings: CleanSettings, rig: Skeleton | None, rig_map: RigMap | None) -> np.ndarray:

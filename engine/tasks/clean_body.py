@@ -23,12 +23,15 @@ from engine.tasks.evidence import has_place
 from engine.tasks.mixed_up import Mended, mended
 from engine.tasks.steps import OnStep, Stage, within
 from engine.tasks.temporal import pose_variance
-from engine.tasks.wiener import Smoothed, smooth_body
+from engine.tasks.wiener import Smoothed, smooth_again, smooth_body
 
 PRIORS = ("motion", "pose", "none")
 """Priors by name: of motion, with that of poses where it helps; of single poses alone; none is the smoother."""
 
 Asked = ParamSpec("Asked")
+
+DOUBTED = 0.15
+"""Confidence under which a rotation counts as not measured."""
 
 MOTION_SHARE = 0.1
 """Of the variance that the motion prior leaves, what the pose prior is told: more costs accuracy (validation split)."""
@@ -101,6 +104,7 @@ def clean_poses(
     on_step: OnStep | None,
     prior: str = "motion",
     guided: bool = True,
+    confidence: np.ndarray | None = None,
 ) -> BodyEstimate:
     """Clean rotations and path of the body.
 
@@ -113,6 +117,7 @@ def clean_poses(
         on_step: told (done, total, stage); stops by raising.
         prior: one of `PRIORS`.
         guided: False leaves the pose network out, for ablations.
+        confidence: (T, 22) from 0 to 1, where somebody told; see `DOUBTED`.
 
     Raises:
         PackageError, WeightsError, DeviceError: the prior cannot be had.
@@ -122,7 +127,8 @@ def clean_poses(
     frames, mixed_up = len(quat), mended(quat, fps)
     quat = mixed_up.quat
     if prior == "none":
-        return _result(mixed_up, smooth_body(quat, transl, fps, strength, on_step), "cpu")
+        smoothed = _without_doubted(smooth_body(quat, transl, fps, strength, on_step), quat, confidence, fps, strength)
+        return _result(mixed_up, smoothed, "cpu")
     from engine.device import pick_device
     from engine.priors.motion_weights import load_motion_prior
     from engine.priors.weights import load_pose_prior
@@ -136,6 +142,7 @@ def clean_poses(
 
         network = load_motion_prior()
         smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.6))
+        smoothed = _without_doubted(smoothed, quat, confidence, fps, strength)
         stage = Stage(on_step, frames, 0.6, 0.9, "Cleaning")
         smoothed, found = better(smoothed, quat, transl, fps, strength, network, device, stage)
         contact = found.contact if has_place(quat, transl) else None
@@ -143,6 +150,7 @@ def clean_poses(
         variance = MOTION_SHARE * found.deviation[:, 1:22] ** 2
     else:
         smoothed = smooth_body(quat, transl, fps, strength, within(on_step, 0.9))
+        smoothed = _without_doubted(smoothed, quat, confidence, fps, strength)
         result = _result(mixed_up, smoothed, used)
         variance = pose_variance(smoothed.known[:, 1:22], smoothed.left[1:22], fps)
     if poses is not None and variance.any():
@@ -150,6 +158,17 @@ def clean_poses(
         body = guide_poses(result.quat[:, 1:], variance, poses, seed, device, stage)
         result.quat[:, 1:] = body
     return result
+
+
+def _without_doubted(
+    smoothed: Smoothed, quat: np.ndarray, confidence: np.ndarray | None, fps: float, strength: float
+) -> Smoothed:
+    """The body smoothed as if what is doubted had not been measured, but for joints of which there is nothing else."""
+    if confidence is None:
+        return smoothed
+    doubted = confidence < DOUBTED
+    doubted &= ~doubted.all(axis=0)
+    return smooth_again(smoothed, quat, ~smoothed.known[:, :22] | doubted, fps, strength)
 
 
 def _result(

@@ -33,6 +33,8 @@ MODULES: dict[str, str] = {
     "auxiliary": "training:auxiliary",
     "motion-training": "motion_training:motion_training",
 } | {f"gfpose-{number}": f"gfpose:table_{number}" for number in (1, 4, 5, 6, 7, 9, 10, 15, 16, 17)}
+MODULES |= {f"diffpose-{number}": f"diffpose:table_{number}" for number in (1, 3, 4, 5, 6)}
+MODULES["diffpose-figure-4"] = "diffpose:figure_4"
 """Table name -> module in this package and its function ``(Context) -> Table``."""
 
 

@@ -13,7 +13,7 @@ from engine.body.h36m_joints import h36m_joints
 from engine.body.shapes import offsets_of
 from engine.errors import MotionError
 from engine.memory import within_memory
-from engine.motion.motion import BodyMotion
+from engine.motion.motion import BodyMotion, check_rate
 from engine.motion.windows import continuous, quat_to_rotvec, rotvec_to_quat
 from engine.priors.weights import load_pose_prior
 from engine.tasks.fit.camera import Camera
@@ -121,6 +121,7 @@ def lift(
         MotionError: the keypoints cannot be used, or nobody is seen. WeightsError, DeviceError: as named.
     """
     chosen = settings or LiftSettings()
+    check_rate(fps)
     sight = Sight.of(pixels, confidence, sigma, camera, fps)
     shown = (sight.confidence > 0).sum(axis=1) >= FEWEST
     if not shown.any():
@@ -139,7 +140,8 @@ def lift(
 
     betas = None
     if offsets is None:
-        betas = shape_of(bone_lengths(part, part.ahead(hypotheses, metres), metres, body), chosen.height)
+        measured = bone_lengths(part, part.ahead(hypotheses, metres), metres, body, fps)
+        betas = shape_of(measured, chosen.height)
         offsets = offsets_of(betas[None])[0]
     paths = _animations(part, hypotheses.numpy(), metres, shown[within], fps, chosen.keep)
     spread = np.where(shown[within, None, None], clip.spread(hypotheses.numpy()), np.inf)
@@ -189,7 +191,7 @@ def _animations(
     seen = sight.tangents * metres[:, None, None] - pelvis[..., :2].mean(axis=1)
     paths = clip.choose_paths(hypotheses - pelvis, fps, keep, seen, sight.doubt(metres))
     doubt = np.where(shown[:, None, None], clip.spread(hypotheses), np.inf)
-    return [clip.smoothed(clip.along(hypotheses, path), doubt, fps) for path in paths]
+    return [clip.smoothed(clip.settled(hypotheses, path), doubt, fps) for path in paths]
 
 
 def _calmed(motion: BodyMotion) -> BodyMotion:

@@ -62,6 +62,18 @@ def along(joints: np.ndarray, path: np.ndarray) -> np.ndarray:
     return joints[np.arange(len(joints)), path]
 
 
+def settled(joints: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The animation (T, 17, 3) of hypotheses ``path`` (T,), each the mean of those that hardly differ from it.
+
+    That is one step of mean shift (Cheng 1995): nearer the middle of what is likely there, without mixing in what is
+    another pose. With a width of `APART` the error falls as far as with any from 0.03 to 0.12 m.
+    """
+    chosen = along(joints, path)
+    apart = np.square(joints - chosen[:, None]).sum(axis=(2, 3)) / joints.shape[2]
+    weight = np.exp(-0.5 * apart / APART**2)
+    return np.einsum("ts,tsjc->tjc", weight / weight.sum(axis=1, keepdims=True), joints)
+
+
 def spread(joints: np.ndarray) -> np.ndarray:
     """(T, 17, 3) standard deviations over hypotheses (T, S, 17, 3); of a single one, what doubt alone would leave."""
     return joints.std(axis=1, ddof=1) if joints.shape[1] > 1 else np.full(joints[:, 0].shape, APART)

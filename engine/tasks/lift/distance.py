@@ -28,9 +28,9 @@ POSE_DEVIATION = 0.04
 """Error of one frame's logarithm of distance that hypotheses share: what the priors take a pose for."""
 POSE_SECONDS = 0.5
 """How long such an error lasts."""
-ROUGHNESS = 0.5  # m^2 / s^3, of a person who walks to and fro
-STEADIED = 30.0
-"""Frames' worth of the body's own length that a bone's measured length is averaged with."""
+ROUGHNESS = 1.0  # m^2 / s^3, of a person who walks to and fro
+STEADIED = 8.0
+"""Seconds' worth of the body's own length that a bone's measured length is averaged with."""
 
 
 def first_guess(sight: Sight, body: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def find_distance(sight: Sight, lifter: Lifter, body: np.ndarray, fps: float) ->
     shown = np.flatnonzero((sight.confidence > 0).sum(axis=1) >= 4)
     if not len(shown):
         return first_guess(sight, body)
-    asked = shown[::every]
+    asked = np.unique(np.append(shown[::every], shown[-1]))
     part = sight.rows(asked)
     metres = first_guess(part, body)
     for _ in range(ROUNDS):
@@ -101,16 +101,19 @@ def refined(
     return np.clip(np.exp(smooth), NEAREST, FARTHEST)
 
 
-def bone_lengths(sight: Sight, joints: np.ndarray, metres: np.ndarray, body: np.ndarray) -> np.ndarray:
+def bone_lengths(
+    sight: Sight, joints: np.ndarray, metres: np.ndarray, body: np.ndarray, fps: float
+) -> np.ndarray:
     """(16,) metres, one set for the clip, left and right alike: the person's, if as large on the whole as ``body``.
 
     Args:
         sight, joints, metres, body: as `refined` takes them.
+        fps: frames per second.
     """
     logs = np.log(np.maximum(lengths(joints), 1e-4) / body)
     trust = _trust(sight, metres)
     middle = weighted_median(np.moveaxis(np.median(logs, axis=1), 0, 1), trust.T)
-    share = trust.sum(axis=0) / (trust.sum(axis=0) + STEADIED)
+    share = trust.sum(axis=0) / (trust.sum(axis=0) + STEADIED * fps)
     rigid = list(RIGID)
     size = float(np.average(middle[rigid], weights=body[rigid]))
     return body * np.exp(symmetric(share * (middle - size)))
