@@ -15,9 +15,9 @@ from bpy.props import StringProperty
 from bpy.types import Context, Object, Operator
 
 from ...engine.errors import EngineError
-from ...engine.motion.joints import JOINTS
 from .. import (
     armature,
+    confidences,
     footage,
     frame_range,
     outcomes,
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from ..client import Message
     from ..clip import Clip
 
-CONFIDENCE = "dposer_confidence"
-"""Custom property of an action: for each joint how far its rotation was seen, 0 to 1, frame by frame."""
 _MOST_FRAMES = 100_000
 _SAME = 1e-6  # frames
 
@@ -164,7 +162,10 @@ class LiftTask(EditTask):
         assert self.clip is not None and self._answer is not None
         record = ob.dposer_result
         if done.finished and self._settings.target != "OVERWRITE" and record.result is not None:
-            record.result[CONFIDENCE] = self._confidences(self._answer, self.clip)
+            left, right, share = self._between(self.clip)
+            seen = self._answer.arrays["confidence"]
+            found = seen[left] + share[:, None] * (seen[right] - seen[left])
+            confidences.keep(record.result, int(self.clip.frames[0]), found)
         if done.finished:
             figures = outcomes.figures({"pixels_off": self._pixels_off(self._answer)})
             outcomes.remember(self.clip.armature_uid, outcomes.Outcome(figures, self._answer.result["joints"]))
@@ -173,14 +174,6 @@ class LiftTask(EditTask):
     def _pixels_off(self, message: Message) -> float:
         """Of the images, by which the first animation is off."""
         return float(message.result["errors"][0]) * self._size[0] / self._frame.width
-
-    def _confidences(self, message: Message, clip: Clip) -> dict[str, Any]:
-        """Joint -> how far its rotation was seen on the frames from the first on."""
-        left, right, share = self._between(clip)
-        seen = message.arrays["confidence"]
-        found = seen[left] + share[:, None] * (seen[right] - seen[left])
-        joints = {joint: found[:, n].tolist() for n, joint in enumerate(JOINTS)}
-        return {"first": int(clip.frames[0])} | joints
 
     def _between(self, clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows of the keypoints before and after each of the clip's frames, and how far it is from one to the other."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.types import Context, Object, Operator
 
-from .. import armature, bone_choice, compat, frame_range, outcomes, wording, writing
+from .. import armature, bone_choice, compat, confidences, frame_range, outcomes, wording, writing
 from ..edit_task import EditTask
 from ..errors import ArmatureError
 from ..in_turn import Item
@@ -35,6 +35,7 @@ class CleanTask(EditTask):
         result: how the result is written.
         bones: which bones may change, and the parts of the body where it is those; see `bone_choice`.
         blend: over how many frames the result comes in and goes out.
+        doubts: whether what was not seen, see `confidences`, is made anew.
     """
 
     title = tool = "Cleaning"
@@ -49,9 +50,10 @@ class CleanTask(EditTask):
         result: writing.Settings,
         bones: tuple[str, set[str]],
         blend: tuple[int, int],
+        doubts: bool = False,
     ) -> None:
         read = frame_range.around(context.scene, frames, whole, _PADDING)
-        self._clean, self._bones = settings, bones
+        self._clean, self._bones, self._doubts = settings, bones, doubts
         if read != frames:
             settings["frames"] = [frames[0] - read[0], frames[1] + 1 - read[0]]
         settings["lock_frames"] = [
@@ -66,6 +68,13 @@ class CleanTask(EditTask):
     def ask(self, clip: Clip) -> Request:
         """To clean the clip."""
         params, arrays = clip.request()
+        if self._doubts:
+            seen = confidences.of(writing.action_of_uid(clip.action_uid), clip.frames)
+            if seen is None:
+                raise ArmatureError(
+                    f"{clip.action or clip.armature} was not made from keypoints: switch Redo the Unseen off."
+                )
+            arrays = arrays | {"confidence": seen}
         return "clean", params | {"settings": self._clean}, arrays
 
     def answered(self, context: Context, message: Message) -> None:
@@ -130,6 +139,7 @@ class DPOSER_OT_clean_motion(ToolOperator, Operator):
             self.result_settings("_clean"),
             (self.bones, set(self.parts)),
             (self.blend_in, self.blend_out),
+            self.doubt and self.method in ON_THE_BODY,
         )
 
     def items(self, context: Context, ob: Object) -> list[Item]:

@@ -89,6 +89,7 @@ class DPOSER_PT_options(Sidebar, Panel):
         blend.prop(settings, "blend_in")
         blend.prop(settings, "blend_out", text="Out")
         column.prop(settings, "lock_selected")
+        column.prop(settings, "doubt")
         column.separator(factor=0.5)
         bones(column, settings, "Bones")
         column.prop(settings, "seed")

@@ -69,6 +69,12 @@ def clean_properties(**options: Any) -> common.Annotations:
             "Frames with a selected key stay exactly as they are, and the result passes through them",
             **options,
         ),
+        **common.switch(
+            "doubt",
+            "Redo the Unseen",
+            "What Animate from Keypoints could not see of the body is made anew from what it saw around it",
+            **options,
+        ),
         "feet": EnumProperty(
             name="Feet",
             description="Whether feet are held still where they rest on something",

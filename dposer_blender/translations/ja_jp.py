@@ -452,6 +452,7 @@ TEXTS: dict[str, str] = {
     "Reading the motion": "モーションを読み取り中",
     "Reading weights": "ウェイトを読み込み中",
     "Reasons": "根拠",
+    "Redo the Unseen": "見えなかった部分を作り直す",
     "Reduced": "削減",
     "Rejected": "除外",
     "Remove Preset": "プリセットを削除",
@@ -636,6 +637,8 @@ TEXTS: dict[str, str] = {
         "ウェイトが破損しています ({names}): DPoser を再インストールしてください",
     "Weights are missing ({names}): reinstall DPoser":
         "ウェイトがありません ({names}): DPoser を再インストールしてください",
+    "What Animate from Keypoints could not see of the body is made anew from what it saw around it":
+        "「キーポイントからアニメート」で見えなかった体の部分を、その前後に見えたものから作り直します",
     "What becomes of the poses": "ポーズの使い道",
     "What knows how people move": "人の動きを知るモデル",
     "What made the result, in a word": "結果を作ったツールの名前",

@@ -432,6 +432,7 @@ TEXTS: dict[str, str] = {
     "Reading the motion": "正在读取运动",
     "Reading weights": "正在读取权重",
     "Reasons": "依据",
+    "Redo the Unseen": "重做未看到的部分",
     "Reduced": "精简",
     "Rejected": "已剔除",
     "Remove Preset": "移除预设",
@@ -610,6 +611,8 @@ TEXTS: dict[str, str] = {
         "权重文件已损坏（{names}）：请重新安装 DPoser",
     "Weights are missing ({names}): reinstall DPoser":
         "缺少权重文件（{names}）：请重新安装 DPoser",
+    "What Animate from Keypoints could not see of the body is made anew from what it saw around it":
+        "“由关键点生成动画”未能看到的身体部分，将根据其前后看到的内容重新生成",
     "What becomes of the poses": "姿态的用途",
     "What knows how people move": "了解人物如何运动的模型",
     "What made the result, in a word": "生成结果的工具名称",

@@ -7,7 +7,7 @@ from engine.errors import MappingError
 from engine.motion.retarget import RigEdit
 from engine.motion.rigs import RigMap, find_map, restored_map
 from engine.protocol import Arrays, Header
-from engine.requests.parameters import names_of, settings_of
+from engine.requests.parameters import floats, names_of, settings_of
 from engine.requests.rig import Answer, check_answer, described, motion_of, packed
 from engine.tasks.steps import OnStep
 
@@ -17,7 +17,7 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
     Args:
         params: of a rig's animation, see `engine.requests.rig`; ``settings`` (fields of `CleanSettings`).
-        arrays: of a rig's animation.
+        arrays: of a rig's animation; where it is known ``confidence`` (T, 22) from 0 to 1, of the joints' rotations.
         on_step: told (done, total, stage); stops the task by raising.
 
     Returns:
@@ -37,7 +37,8 @@ def clean(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     if params.get("mapping") is not None:
         bone_map = restored_map(params["mapping"], motion.skeleton)
     settings = settings_of(CleanSettings, params.get("settings", {}))
-    result = clean(motion, settings, bone_map, on_step, human_bones)
+    confidence = floats(arrays, "confidence", 2) if "confidence" in arrays else None
+    result = clean(motion, settings, bone_map, on_step, human_bones, confidence)
     rig_map: RigMap | None
     try:
         rig_map = bone_map if isinstance(bone_map, RigMap) else find_map(motion.skeleton, bone_map, human_bones)

@@ -553,3 +553,26 @@ def test_drawing_begins_with_keypoints_and_ends_with_them(walking: Any) -> None:
     assert len(handlers._overlay) == 1
     bpy.ops.wm.read_factory_settings(use_empty=True)
     assert not handlers._overlay and not list(part("footage").kept())
+
+
+def test_cleaning_makes_anew_what_was_not_seen(rigs: Any) -> None:
+    """A forearm that shakes is smoothed; told that it was not seen for a while, the shaking there counts for nothing."""
+    ob = rigs.smpl()
+    action = rigs.animate(ob, 40, noise=4.0)
+    action["dposer_confidence"] = {"first": 1}
+    with pytest.raises(RuntimeError, match="not made from keypoints"):
+        bpy.ops.dposer.clean_motion(method="wiener", doubt=True)
+    seen = np.ones((40, 22))
+    seen[15:25, 18] = 0.0  # of SMPL's joints, the left elbow
+    part("confidences").keep(action, 1, seen)
+    np.testing.assert_array_equal(part("confidences").of(action, np.arange(-3, 50))[4:44], seen)
+    assert (part("confidences").of(action, np.arange(-3, 50))[[0, 3, 44, 52]] == 1.0).all()
+    found = []
+    for doubt in (False, True):
+        assert bpy.ops.dposer.clean_motion(method="wiener", doubt=doubt) == {"FINISHED"}
+        found.append(rigs.poses(ob, range(1, 41)))
+        bpy.ops.dposer.discard_result()
+    names = [bone.name for bone in ob.data.bones]
+    local = [np.linalg.inv(poses[:, names.index("left_shoulder")]) @ poses[:, names.index("left_elbow")] for poses in found]
+    apart = np.abs(local[0] - local[1])[..., :3, :3].max(axis=(1, 2))
+    assert apart[16:24].max() > 0.02 and apart[:8].max() < apart[16:24].max() / 4
