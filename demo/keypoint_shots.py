@@ -19,7 +19,7 @@ from demo.__main__ import DemoError, blender, say
 from demo.tool_shots import DOCS, QUALITY, WIDTH
 from engine.motion.h36m import JOINTS, PARENTS
 
-LEFT, RIGHT, MIDDLE = (86, 180, 233), (230, 159, 0), (60, 60, 60)
+LEFT, RIGHT, MIDDLE = (86, 180, 233), (230, 159, 0), (242, 242, 242)
 AROUND = 0.25  # of the person's height, beside and above it
 FINE = 2  # pixels drawn for each that is shown
 
@@ -52,13 +52,14 @@ def row(name: str, folder: Path, beside: float) -> Image.Image:
         pixels, confidence = members["pixels"], members["confidence"]
     seen = np.where(confidence[..., None] > 0, pixels, np.nan)
     low, high = np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)
-    tall = (high - low)[:, 1].max() * (1.0 + 2.0 * AROUND)
     cuts = []
     for number in range(len(pixels)):
         picture = Image.open(folder / f"{name}_{number}.png").convert("RGB")
         whole = drawn(picture, pixels[number], confidence[number])
-        (u, v), half = FINE * (low[number] + high[number]) / 2.0, FINE * tall / 2.0
-        box = (round(u - half * beside), round(v - half), round(u + half * beside), round(v + half))
+        tall = min(FINE * (high - low)[number, 1] * (1.0 + 2.0 * AROUND), whole.height, whole.width / beside)
+        size = np.array([tall * beside, tall])
+        corner = np.clip(FINE * (low[number] + high[number]) / 2.0 - size / 2.0, 0.0, np.array(whole.size) - size)
+        box = tuple(np.concatenate([corner, corner + size]).round().astype(int).tolist())
         cuts.append(whole.crop(box).resize((round(WIDTH / len(pixels)), round(WIDTH / len(pixels) / beside))))
     joined = Image.new("RGB", (sum(cut.width for cut in cuts), cuts[0].height), "white")
     for number, cut in enumerate(cuts):

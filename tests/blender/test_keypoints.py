@@ -556,7 +556,7 @@ def test_drawing_begins_with_keypoints_and_ends_with_them(walking: Any) -> None:
 
 
 def test_cleaning_makes_anew_what_was_not_seen(rigs: Any) -> None:
-    """A forearm that shakes is smoothed; told that it was not seen for a while, the shaking there counts for nothing."""
+    """A forearm that shakes is smoothed; where it is said not to have been seen, its shaking counts for nothing."""
     ob = rigs.smpl()
     action = rigs.animate(ob, 40, noise=4.0)
     action["dposer_confidence"] = {"first": 1}
@@ -573,6 +573,7 @@ def test_cleaning_makes_anew_what_was_not_seen(rigs: Any) -> None:
         found.append(rigs.poses(ob, range(1, 41)))
         bpy.ops.dposer.discard_result()
     names = [bone.name for bone in ob.data.bones]
-    local = [np.linalg.inv(poses[:, names.index("left_shoulder")]) @ poses[:, names.index("left_elbow")] for poses in found]
+    arm, forearm = names.index("left_shoulder"), names.index("left_elbow")
+    local = [np.linalg.inv(poses[:, arm]) @ poses[:, forearm] for poses in found]
     apart = np.abs(local[0] - local[1])[..., :3, :3].max(axis=(1, 2))
     assert apart[16:24].max() > 0.02 and apart[:8].max() < apart[16:24].max() / 4

@@ -85,7 +85,7 @@ def test_a_preset_of_ones_own_there_and_back(scripts: Path, extension: Callable[
     wanted = {
         "method": "savgol", "strength": 0.25, "frames": "SCENE", "feet": "never", "target": "OVERWRITE",
         "keys": "REDUCED", "tolerance": 3.5, "bones": "PARTS", "parts": {"left_arm", "head"}, "lock_selected": True,
-        "blend_in": 4, "blend_out": 5, "actions": "ALL",
+        "blend_in": 4, "blend_out": 5, "actions": "ALL", "doubt": True,
     }  # fmt: skip
     assert wanted.keys() == extension("properties.clean").clean_properties().keys() - {"seed"}
     for name, value in wanted.items():

@@ -87,6 +87,22 @@ def test_the_camera_s_place_moves_the_rig_with_it() -> None:
     np.testing.assert_allclose(moved, still @ turn.T + place, atol=2e-3)
 
 
+def test_a_camera_that_moves_takes_the_rig_with_it() -> None:
+    skeleton = body_rig(SOMEONE.motion).skeleton
+    params, arrays = request_of(skeleton)
+    turns = Rotation.from_euler("y", np.linspace(0.0, 1.0, FRAMES)).as_matrix()
+    places = np.linspace([0.0, 0.0, 0.0], [1.0, 2.0, -3.0], FRAMES)
+    views = np.tile(np.eye(4), (FRAMES, 1, 1))
+    views[:, :3, :3], views[:, :3, 3] = turns, places
+    still, moved = (
+        answered(skeleton, TASKS["lift"](params, arrays | {"camera": view}, silent)[1]) for view in (np.eye(4), views)
+    )
+    still, moved = (posed(to_body(motion, find_map(skeleton)))[0] for motion in (still, moved))
+    np.testing.assert_allclose(moved, still @ turns.transpose(0, 2, 1) + places[:, None], atol=2e-3)
+    with pytest.raises(MotionError, match="one for each frame"):
+        TASKS["lift"](params, arrays | {"camera": views[1:]}, silent)
+
+
 @pytest.mark.parametrize("convention", ["mixamo", "rigify_deform"])
 def test_other_rigs_bend_as_the_person_does(convention: str) -> None:
     skeleton = rig_person(convention, CONVENTIONS[convention]).skeleton
@@ -132,7 +148,7 @@ def test_a_file_tells_who_is_in_it(tmp_path: Path) -> None:
     path.write_text(json.dumps({"fps": 24, "camera": view, "frames": frames}))
     answer, out = TASKS["keypoints"]({"path": str(path)}, {}, silent)
     assert [one["id"] for one in answer["people"]] == ["Ann", "Bob"] and answer["person"] == "Ann"
-    assert answer["people"][0] == {"id": "Ann", "first": 3, "last": 6, "frames": 3}
+    assert answer["people"][0] == {"id": "Ann", "first": 3, "last": 6, "frames": 3, "confidence": pytest.approx(0.9)}
     assert (answer["first"], answer["fps"], answer["size"]) == (3, 24.0, [100, 80])
     assert answer["camera"] == {"focal": [900.0, 900.0], "centre": [50.0, 40.0]}
     assert out["pixels"].shape == (4, 17, 2)
