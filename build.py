@@ -556,7 +556,13 @@ def command_shots(_: argparse.Namespace) -> int:
     """Photograph what the prior generates and completes, real captures cleaned, and the tools' work, into ``docs``."""
     ensure(MAIN)
     with tempfile.TemporaryDirectory() as temporary:
-        steps = (["demo.sheets"], ["demo.captures"], ["demo.tool_shots", package(Path(temporary))])
+        extension = package(Path(temporary))
+        steps = (
+            ["demo.sheets"],
+            ["demo.captures"],
+            ["demo.tool_shots", extension],
+            ["demo.keypoint_shots", extension],
+        )
         return next((status for step in steps if (status := run(MAIN.interpreter, "-m", *step)) != 0), 0)
 
 
