@@ -118,6 +118,9 @@ def test_what_the_programs_share_runs_in_both() -> None:
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         assert foreign(path) <= {"numpy"}, path
         assert modules(path) <= SHARED, path
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                assert (node.module or "").partition(".")[0] != ENGINE, f"Blender knows no {node.module}: {path}"
 
 
 @pytest.mark.parametrize("name", BELOW)

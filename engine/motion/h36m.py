@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.motion.joints import JOINTS as BODY_JOINTS
+from .joints import JOINTS as BODY_JOINTS
 
 JOINTS: tuple[str, ...] = (
     "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "thorax",
