@@ -30,6 +30,8 @@ def drawn(picture: Image.Image, pixels: np.ndarray, confidence: np.ndarray) -> I
     pen = ImageDraw.Draw(large)
     at = [(FINE * u, FINE * v) for u, v in pixels.tolist()]
     for joint, parent in enumerate(PARENTS):
+        if parent == JOINTS.index("spine") and not confidence[parent] > 0:
+            parent = PARENTS[parent]  # the trunk is one where the detector knows no middle of it
         name = JOINTS[joint]
         colour = LEFT if name.startswith("left_") else RIGHT if name.startswith("right_") else MIDDLE
         if confidence[joint] > 0:

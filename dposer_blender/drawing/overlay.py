@@ -14,8 +14,7 @@ _SIDES = 8  # of a dot
 
 _COLOURS = np.array([LEFT if name.startswith("left_") else RIGHT if name.startswith("right_") else MIDDLE
                      for name in JOINTS])  # fmt: skip
-_CHILDREN = np.array([joint for joint, parent in enumerate(PARENTS) if parent >= 0])
-_PARENTS = np.array(PARENTS)[_CHILDREN]
+_PASSED = {JOINTS.index(name) for name in ("spine", "nose")}  # many detectors know none, and the trunk is one
 
 
 def row(count: int, frame: float, start: int, pace: float) -> int | None:
@@ -43,15 +42,21 @@ def placed(shares: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def lines(points: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The limbs both of whose ends are seen: vertices (2N, 2) and colours (2N, 4).
+    """The limbs both of whose ends are seen, the trunk and the neck being one: vertices (2N, 2) and colours (2N, 4).
 
     Args:
         points: (17, 2).
         confidence: (17,) from 0, not seen, to 1.
     """
-    seen = (confidence[_CHILDREN] > 0) & (confidence[_PARENTS] > 0)
-    ends = np.stack([_PARENTS[seen], _CHILDREN[seen]], axis=1).ravel()
-    colours = np.concatenate([np.repeat(_COLOURS[_CHILDREN[seen]], 2, axis=0), opacity(confidence[ends])[:, None]], 1)
+    found = []
+    for joint, parent in enumerate(PARENTS):
+        if parent in _PASSED and not confidence[parent] > 0:
+            parent = PARENTS[parent]
+        if parent >= 0 and confidence[joint] > 0 and confidence[parent] > 0:
+            found.append((parent, joint))
+    limbs = np.array(found, dtype=np.intp).reshape(-1, 2)
+    ends = limbs.ravel()
+    colours = np.concatenate([np.repeat(_COLOURS[limbs[:, 1]], 2, axis=0), opacity(confidence[ends])[:, None]], axis=1)
     return points[ends], colours
 
 

@@ -520,6 +520,10 @@ def test_lines_end_where_joints_are_seen() -> None:
     vertices, colours = overlay.lines(points, confidence)
     assert len(vertices) == 30 and not (vertices == points[13]).all(axis=1).any()
     assert np.isclose(colours[(vertices == points[12]).all(axis=1), 3], (overlay.FAINTEST + 1.0) / 2).all()
+    without = np.ones(17)
+    without[7] = 0.0  # the spine, which most detectors do not know: the trunk goes from the pelvis to the thorax
+    ends = overlay.lines(points, without)[0].reshape(-1, 2, 2)
+    assert len(ends) == 15 and (ends == points[[0, 8]]).all(axis=(1, 2)).any()
     centres, _ = overlay.dots(points, confidence, 4.0)
     reach = np.linalg.norm(centres[:, None] - points, axis=-1).min(axis=1)
     assert (reach <= 4.0 + 1e-9).all() and len(centres) == 16 * 8 * 3
