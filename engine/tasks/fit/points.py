@@ -98,7 +98,7 @@ def fit_points(
         joints: (P,) which joint each belongs to.
         prior: the pose prior.
         weights: (P,) or (N, P) relative precisions, 0 for what was not seen; 1 by default. (N, P, 3) where the axes of
-            a point were measured differently well; then some axes alone may be 0.
+            a point were measured differently well; each axis needs some point, or nothing holds the body there.
         places: (P, 3) markers' places in their joint's axes, metres; zero by default: the joint itself.
         offsets: (22, 3) rest offsets of the body in metres; the bundled body's by default.
         settings: see `PointsSettings`; the preset "best" by default.
@@ -188,8 +188,8 @@ def _check(points: np.ndarray, joints: np.ndarray, weight: np.ndarray) -> None:
     few = (weight > 0).any(axis=2).sum(axis=1) < 3
     if few.any():
         raise MotionError(f"Frame {int(few.argmax())} has fewer than 3 points; leave such frames out.")
-    seen = np.where(weight > 0, points, np.nan)
-    size = float((np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)).max())
+    low, high = (np.where(weight > 0, points, sign * np.inf) for sign in (1.0, -1.0))
+    size = float((high.max(axis=1) - low.min(axis=1)).max())
     if size > LARGEST:
         raise MotionError(f"A frame's points lie {size:.3g} m apart, and no body is so large; give them in metres.")
     if not size > SMALLEST:

@@ -85,6 +85,24 @@ def test_unseen_points_do_not_matter_and_markers_are_carried(prior: PosePrior, p
     assert _distance(astray.poses, astray.transl, truth).mean() > 2 * _distance(fit.poses, fit.transl, truth).mean()
 
 
+def test_axes_of_a_point_may_be_known_differently_well(prior: PosePrior, joints: np.ndarray) -> None:
+    one, settings = joints[:1], PointsSettings(noise=1e-3, tolerances=(0.1,))
+    alike = [
+        fit_points(one, np.arange(22), prior, weights, settings=settings).poses
+        for weights in (np.full((1, 22), 0.5), np.full((1, 22, 3), 0.5))
+    ]
+    np.testing.assert_allclose(alike[0], alike[1], atol=1e-6)
+    # Depths that nobody could have, told to be doubtful, hardly matter; trusted, they bend the body.
+    wrong, blind = one + [0.0, 0.0, 0.15] * np.arange(22)[:, None] / 22.0, np.ones((1, 22, 3))
+    blind[..., 2] = 1e-4
+    missed = []
+    for weights in (np.ones((1, 22)), blind):
+        fit = fit_points(wrong, np.arange(22), prior, weights)
+        made = bundled().joints(fit.poses, fit.transl).numpy()
+        missed.append(np.linalg.norm((made - one)[..., :2], axis=-1).mean())
+    assert missed[1] < 0.7 * missed[0]
+
+
 def test_targets_are_met_to_a_millimetre_and_the_pelvis_stays(prior: PosePrior, joints: np.ndarray) -> None:
     for truth in joints:
         posed = fit_effectors({name: truth[JOINTS.index(name)] for name in TARGETS}, prior)
