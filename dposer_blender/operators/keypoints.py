@@ -99,7 +99,8 @@ class DPOSER_OT_read_keypoints(Polled, JobOperator, Operator):
         take_settings(self, context, "keypoints")
         asked = request(self.filepath, self.person, (self.width, self.height))
         for name in type(self).__annotations__:
-            setattr(settings, name, getattr(self, name))
+            if getattr(settings, name) != getattr(self, name):  # the same file again has the same frame rate
+                setattr(settings, name, getattr(self, name))
         return ReadTask(context.scene, asked)
 
     def draw(self, context: Context) -> None:

@@ -17,14 +17,14 @@ PRIORS = (
 )
 
 
-def source(**options: Any) -> common.Annotations:
-    """Which file, and what it does not say."""
+def source(chosen: Any = None, **options: Any) -> common.Annotations:
+    """Which file, and what it does not say; ``chosen`` is called where another file is."""
     return {
         "filepath": StringProperty(
             name="Keypoints",
             description="A file of 2D keypoints, JSON or CSV, or a folder with a JSON file for each frame",
             subtype="FILE_PATH",
-            **options,
+            **options | ({"update": chosen} if chosen is not None else {}),
         ),
         "person": StringProperty(
             name="Person", description="Whose keypoints; the most certain person's where this is empty", **options
@@ -102,11 +102,18 @@ def _redraw(_: PropertyGroup, context: Context) -> None:
     handlers.redraw()
 
 
+def _chosen(settings: PropertyGroup, context: Context) -> None:
+    """Another file has other people and images."""
+    for name in ("person", "width", "height", "fps"):
+        settings.property_unset(name)
+    handlers.redraw()
+
+
 class DPoserKeypointsSettings(PropertyGroup):
     """Settings of *Animate from Keypoints* in the panel, and whether the keypoints are shown."""
 
     __annotations__ = {
-        **source(update=_redraw),
+        **source(_chosen, update=_redraw),
         **timing(update=_redraw),
         **lifting(),
         "camera": PointerProperty(

@@ -400,6 +400,19 @@ def test_people_are_told_of_and_chosen(walking: Any) -> None:
     assert part("footage").recall(uid) is None
 
 
+def test_another_file_has_other_people(walking: Any) -> None:
+    two = two_people(walking.folder / "two.json", walking.seen)
+    bpy.ops.dposer.read_keypoints(filepath=two, width=1280, height=720)
+    other = part("footage").recall(bpy.context.scene.session_uid).people[1].id
+    chosen = bpy.context.scene.dposer.keypoints
+    chosen.fps = 12.0
+    bpy.ops.dposer.read_keypoints(person=other)
+    assert (chosen.person, chosen.width, chosen.fps) == (other, 1280, 12.0)
+    chosen.filepath = walking.path
+    assert (chosen.person, chosen.width, chosen.height) == ("", 0, 0)
+    assert bpy.ops.dposer.read_keypoints() == {"FINISHED"}
+
+
 def test_importing_reads(walking: Any) -> None:
     assert bpy.ops.dposer.import_keypoints(filepath=walking.path) == {"FINISHED"}
     assert len(part("footage").recall(bpy.context.scene.session_uid)) == LAST
