@@ -29,6 +29,7 @@ MODULES: dict[str, str] = {
     "idle": "idle:idle_table",
     "detail": "detail:detail",
     "effectors": "effectors:effectors",
+    "lift": "lift:lift_table",
     "dragging": "dragging:dragging",
     "auxiliary": "training:auxiliary",
     "motion-training": "motion_training:motion_training",
