@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.evaluation.tables.table import Context, Table
 
-MODULES: dict[str, str] = {
+POSES: dict[str, str] = {
     "1": "generation:table_1",
     "2": "fitting:table_2",
     "3": "completion:table_3",
@@ -29,13 +29,17 @@ MODULES: dict[str, str] = {
     "idle": "idle:idle_table",
     "detail": "detail:detail",
     "effectors": "effectors:effectors",
-    "lift": "lift:lift_table",
     "dragging": "dragging:dragging",
     "auxiliary": "training:auxiliary",
     "motion-training": "motion_training:motion_training",
-} | {f"gfpose-{number}": f"gfpose:table_{number}" for number in (1, 4, 5, 6, 7, 9, 10, 15, 16, 17)}
-MODULES |= {f"diffpose-{number}": f"diffpose:table_{number}" for number in (1, 3, 4, 5, 6)}
-MODULES["diffpose-figure-4"] = "diffpose:figure_4"
+}
+"""DPoser's tables and ours of poses and motion: what ``--table all`` measures."""
+LIFTING: dict[str, str] = {"lift": "lift:lift_table"}
+LIFTING |= {f"gfpose-{number}": f"gfpose:table_{number}" for number in (1, 4, 5, 6, 7, 9, 10, 15, 16, 17)}
+LIFTING |= {f"diffpose-{number}": f"diffpose:table_{number}" for number in (1, 3, 4, 5, 6)}
+LIFTING["diffpose-figure-4"] = "diffpose:figure_4"
+"""Tables of lifters, most of which train networks for comparison."""
+MODULES = POSES | LIFTING
 """Table name -> module in this package and its function ``(Context) -> Table``."""
 
 
