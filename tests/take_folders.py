@@ -93,6 +93,6 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         lines = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    except FileNotFoundError:  # gone meanwhile
+    except (FileNotFoundError, ProcessLookupError):  # gone meanwhile
         return []
     return [pid for pid, line in lines.items() if b"spawn_main" in line]

@@ -178,12 +178,13 @@ def _loaders(torch: bool) -> Iterator[tuple[Path, Callable[[], object]]]:
     yield standing.FILE, standing.load
     yield pose_gaussian.FILE, pose_gaussian.PoseGaussian.load
     if torch:
-        from engine.priors import conditional_weights, motion_weights, prior_file, weights
+        from engine.priors import conditional_weights, joint_weights, motion_weights, prior_file, weights
 
         for name, load in (
             ("dposer", weights.load_pose_prior),
             ("motion", motion_weights.load_motion_prior),
             ("conditional", conditional_weights.load_conditional_prior),
+            ("gfpose", joint_weights.load_joint_prior),
         ):
             yield prior_file.FOLDER / f"{name}.safetensors", load
 

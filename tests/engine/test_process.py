@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_process import EXTRA_TASKS, ROOT, client, runs, until, wait
+from engine_process import EXTRA_TASKS, LIMIT, ROOT, client, runs, until, wait
 
 import engine.process
 from engine.process import NICENESS, THREAD_LIMITS
@@ -53,19 +54,23 @@ def test_all_its_threads_let_blender_go_first(started: Any) -> None:
     started.paths = ()  # further tasks load NumPy, and with it threads, before the engine begins
     ready(started)
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    tasks = list(Path(f"/proc/{started.info['pid']}/task").iterdir())
-    given = {int((task / "stat").read_text().rpartition(")")[2].split()[16]) for task in tasks}
-    assert len(tasks) > 3
-    assert given == {min(own + NICENESS, 19)}
+    given = []
+    for task in Path(f"/proc/{started.info['pid']}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that has ended meanwhile
+            given.append(int((task / "stat").read_text().rpartition(")")[2].split()[16]))
+    assert len(given) > 3
+    assert set(given) == {min(own + NICENESS, 19)}
 
 
 @LINUX
 def test_it_costs_nothing_while_it_waits(started: Any) -> None:
     pid = ready(started).info["pid"]
-    time.sleep(1.0)  # the thread that has loaded PyTorch ends
-    before = ticks(pid)
-    time.sleep(3.0)
-    assert ticks(pid) - before <= 1, "a hundredth of a second in three"
+    used, end = 2, time.monotonic() + LIMIT
+    while used > 1 and time.monotonic() < end:  # the thread that has loaded PyTorch ends
+        before = ticks(pid)
+        time.sleep(3.0)
+        used = ticks(pid) - before
+    assert used <= 1, "a hundredth of a second in three"
 
 
 def ticks(pid: int) -> int:
