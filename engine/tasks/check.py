@@ -116,8 +116,7 @@ def check(device: str = "auto", on_step: OnStep | None = None) -> list[Finding]:
     findings.append(torch)
     usable = torch.state == GOOD
     findings.append(_device(device) if usable else Finding("Device", DEVICE_CPU, {"threads": os.cpu_count() or 1}))
-    _tell(on_step, 0.4, "Reading weights")
-    findings.append(_weights(usable))
+    findings.append(_weights(usable, Stage(on_step, 100, 0.4, 0.5, "Reading weights")))
     place = device if findings[3].state == GOOD else "cpu"
     findings.append(_solve("prior" if usable else "wiener", place, Stage(on_step, 100, 0.5, 1.0, "Solving")))
     return findings
@@ -189,17 +188,21 @@ def _loaders(torch: bool) -> Iterator[tuple[Path, Callable[[], object]]]:
             yield prior_file.FOLDER / f"{name}.safetensors", load
 
 
-def _weights(torch: bool) -> Finding:
+def _weights(torch: bool, stage: Stage) -> Finding:
     missing: list[str] = []
     damaged: list[str] = []
     count = 0
     try:
+        stage(0.0)
         for path, load in _loaders(torch):
+            stage(count / (count + 1.0))
             count += 1
             try:
                 load()
             except WeightsError:
                 (damaged if path.exists() else missing).append(path.name)
+    except Cancelled:
+        raise
     except Exception as error:  # a package they are read with is missing
         return _failed("Weights", error)
     if not missing and not damaged:

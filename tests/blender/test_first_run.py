@@ -166,6 +166,8 @@ def test_an_engine_that_left_a_cancelled_job_unseen_is_kept(
     process = session.engine(bpy.context)
     until(process, lambda: process.info and process.info["ready"])  # to load PyTorch may hold up a job that should stop
     pid = process.info["pid"]
+    process.request("check", {"device": "cpu"})
+    until(process, lambda: not process.busy)  # so does all else that is loaded once
     session.cancel(process.request("check", {"device": "cpu"}))
     assert process.busy
     time.sleep(extension("client")._LEAVE_LIMIT + 2.0)  # it leaves the job, and nobody looks
