@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from engine.diffusion.networks import TIME_LABEL_SCALE, TimedLayer, positional_embedding
@@ -97,18 +99,9 @@ class JointMLP(nn.Module):
     GFPose's Table 4 compares the two; the arguments are the same.
     """
 
-    def __init__(
-        self,
-        dim: int = 51,
-        seen: int = 102,
-        hidden: int = 1024,
-        embed: int = 512,
-        blocks: int = 2,
-        dropout: float = 0.0,
-        groups: int = 32,
-    ) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__()
-        self.twin = ConditionalJointMLP(dim, seen, hidden, embed, blocks, dropout, groups)
+        self.twin = ConditionalJointMLP(**settings)
         self.settings = self.twin.settings
 
     def forward(self, seen: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import FileError
 from engine.training import dataset
-from engine.training.people_clips import LEG
+from engine.training.dynamics import TEMPLATE_LEG
 
 FPS = 30.0
 
@@ -58,7 +58,7 @@ def split_clips(folder: Path, shortest: int = 1) -> list[np.ndarray]:
 def moving_clips(folder: Path, shortest: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Clips of a split at 30 fps with at least so many frames: poses (T, 22, 3), and the pelvis' path (T, 3) in metres.
 
-    Paths are scaled to the bundled body's legs, see `engine.training.people_clips.LEG`.
+    Paths are scaled to the bundled body's legs, see `engine.training.dynamics.TEMPLATE_LEG`.
 
     Raises:
         FileError: the split is not there.
@@ -72,5 +72,5 @@ def moving_clips(folder: Path, shortest: int) -> list[tuple[np.ndarray, np.ndarr
             with np.load(folder / entry["file"], allow_pickle=False) as members:
                 files[entry["file"]] = members["poses"], members["trans"]
         poses, path = (a[entry["start"] : entry["start"] + entry["length"]] for a in files[entry["file"]])
-        clips.append((poses.astype(np.float64), path * (LEG / entry["leg_len"])))
+        clips.append((poses.astype(np.float64), path * (TEMPLATE_LEG / entry["leg_len"])))
     return clips

@@ -70,8 +70,7 @@ class People:
         self.device = torch.device(device)
         self._turns = roma.rotvec_to_rotmat(torch.from_numpy(poses.poses).to(self.device))
         self._cumulative = torch.from_numpy(np.cumsum(poses.subject_weights()))
-        betas = np.random.default_rng(seed).normal(0.0, SHAPE_STD, (SHAPES, BETAS))
-        self._offsets = torch.from_numpy(offsets_of(betas)).float().to(self.device)
+        self._offsets = random_bodies(seed).to(self.device)
 
     @classmethod
     def load(
@@ -97,6 +96,12 @@ class People:
         """Joints (B, 17, 3) in metres of poses on shapes, as captured, the pelvis at 0."""
         joints = h36m_joints(self._turns[index.to(self.device)], self._offsets[shape.to(self.device)])
         return joints - joints[:, :1]
+
+
+def random_bodies(seed: int) -> Tensor:
+    """Rest offsets (`SHAPES`, 22, 3) float32 in metres of bodies of random shape."""
+    betas = np.random.default_rng(seed).normal(0.0, SHAPE_STD, (SHAPES, BETAS))
+    return torch.from_numpy(offsets_of(betas)).float()
 
 
 def mirrored(joints: Tensor) -> Tensor:

@@ -13,19 +13,16 @@ import torch
 from torch import Tensor
 
 from engine.body.h36m_joints import h36m_joints
-from engine.body.shapes import BETAS, offsets_of
 from engine.errors import FileError
-from engine.motion.h36m import MIRROR
 from engine.priors.image_frame import image_frame, to_the_axis
 from engine.training.dataset import SHARE_ALIKE
-from engine.training.people import SHAPE_STD, SHAPES, random_cameras
+from engine.training.dynamics import TEMPLATE_LEG
+from engine.training.people import SHAPES, mirrored, random_bodies, random_cameras
 
 FPS = 30.0
 SIDEWAYS = 0.35
 """Tangents of the angle off the camera's axis at which people start, a standard deviation."""
 LEAST_DEPTH = 1.5  # metres
-LEG = 0.7836
-"""Metres: the bundled body's leg, by which the captured person's path is scaled (`leg_len` of the data's files)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class PeopleClips:
                 rows = slice(entry["start"], entry["start"] + entry["length"])
                 pose, path = (array[rows] for array in files[entry["file"]])
                 poses.append(pose)
-                paths.append(path * (LEG / float(entry.get("leg_len") or LEG)))
+                paths.append(path * (TEMPLATE_LEG / float(entry.get("leg_len") or TEMPLATE_LEG)))
                 segments.append(_Segment(begin, len(pose), int(entry["subject"])))
                 begin += len(pose)
         if not segments:
@@ -92,8 +89,7 @@ class PeopleClips:
         self._cumulative = torch.from_numpy(
             np.cumsum([count / np.sqrt(whole[subject]) for count, subject in zip(starts, subjects, strict=True)])
         )
-        betas = np.random.default_rng(seed).normal(0.0, SHAPE_STD, (SHAPES, BETAS))
-        self._offsets = torch.from_numpy(offsets_of(betas)).float().to(self.device)
+        self._offsets = random_bodies(seed).to(self.device)
 
     def __len__(self) -> int:
         return sum(segment.length - self.frames + 1 for segment in self._segments)
@@ -113,9 +109,8 @@ class PeopleClips:
         path = self._path[rows] + joints[:, :, 0]
         joints = joints - joints[:, :, :1]
         swap = (torch.rand(count, generator=generator) < 0.5)[:, None, None].to(self.device)
-        flip = joints.new_tensor([-1.0, 1.0, 1.0])
-        joints = torch.where(swap[..., None], joints[:, :, list(MIRROR)] * flip, joints)
-        path = torch.where(swap, path * flip, path)
+        joints = torch.where(swap[..., None], mirrored(joints), joints)
+        path = torch.where(swap, path * path.new_tensor([-1.0, 1.0, 1.0]), path)
         turns, distance = random_cameras(count, generator)
         aside = SIDEWAYS * torch.randn(count, 2, generator=generator)
         return looked_at(joints, path - path[:, :1], turns.to(path), distance.to(path), aside.to(path))
