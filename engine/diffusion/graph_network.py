@@ -155,6 +155,22 @@ class ContextEncoder(nn.Module):
         self.place = GraphConvolution(width, 3, joints_of)
         self.spread = nn.Linear(width, 3)
 
+    def start_from(self, other: ContextEncoder) -> None:
+        """Begin as an encoder of single frames of the same width and depth: what looks across frames adds nothing yet.
+
+        Raises:
+            ValueError: the other is not such an encoder.
+        """
+        kept = {name: value for name, value in other.state_dict().items() if name != "time"}
+        mine = self.state_dict()
+        if other.frames != 1 or any(name not in mine or mine[name].shape != kept[name].shape for name in kept):
+            raise ValueError("An encoder starts from one of single frames that is as wide and as deep.")
+        self.load_state_dict(kept, strict=False)
+        for block in self.across:
+            for last in (block.attention.out, block.dense[2]):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+
     def features(self, seen: Tensor, there: Tensor | None = None) -> Tensor:
         """Context (B, T, J, width) of what is seen (B, T, J, seen) in consecutive frames.
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training of DiffPose (Gong et al. 2023): the context encoder first, then, with that frozen, the diffusion network.
 
-``python -m engine train --prior context``, of single frames, or of sequences with ``--frames``; then ``--prior
-diffpose --context FILE``. The baselines of the paper's Table 4 are ``--single-step``, and that with more ``--blocks``.
+``python -m engine train --prior context``, of single frames, or of sequences with ``--frames``, which may ``--start``
+from the one of single frames; then ``--prior diffpose --context FILE``. The baselines of the paper's Table 4 are
+``--single-step``, and that with more ``--blocks``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,10 +19,16 @@ from torch import Tensor
 from engine.diffusion.denoiser import diffuse
 from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
 from engine.diffusion.sde import DiscreteVP
+from engine.errors import WeightsError
 from engine.motion.h36m import PARENTS
 from engine.priors.joint_prior import JOINT_COUNT, Seen, centre, from_event, to_event
 from engine.priors.lifting_prior import BETAS, Context, LiftingPrior
-from engine.priors.lifting_weights import load_context_encoder, save_context_encoder, save_lifting_prior
+from engine.priors.lifting_weights import (
+    load_context_encoder,
+    load_lifting_prior,
+    save_context_encoder,
+    save_lifting_prior,
+)
 from engine.training.gfpose import DETECTORS
 from engine.training.loop import stratified_times
 from engine.training.people import People, detect, hidden
@@ -62,6 +70,14 @@ def _mpjpe(found: Tensor, truth: Tensor) -> float:
     return float(1000.0 * (from_event(found.flatten(1)) - truth).norm(dim=-1).mean())
 
 
+def _begin(take: Callable[[Any], object], weights: Any, path: Path) -> None:
+    """Start a network from other weights; WeightsError: they are another network's."""
+    try:
+        take(weights)
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path.name} holds another network than the one to train.") from error
+
+
 def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
     """Train the context encoder to tell 3D joints, and how far it may be off; returns the path of its weights.
 
@@ -77,6 +93,8 @@ def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
     encoder = ContextEncoder(
         PARENTS, width=args.width, heads=args.heads, depth=args.depth, frames=frames, dropout=args.dropout
     ).to(ranks.device)
+    if args.start:
+        _begin(encoder.start_from, load_context_encoder(args.start).to(ranks.device), args.start)
     # The prior's other half is not used: it is its context that is trained.
     holder = LiftingPrior(encoder, PoseGraphNet(PARENTS, width=4, context=0, blocks=0))
 
@@ -121,6 +139,9 @@ def train_diffpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path
     network = PoseGraphNet(
         PARENTS, context=features, width=args.width, heads=args.heads, blocks=args.blocks, dropout=args.dropout
     )
+    if args.start:
+        other = load_lifting_prior(args.start).network
+        _begin(network.load_state_dict, other.state_dict(), args.start)
     betas = tuple(args.betas) if args.betas else BETAS
     sde = DiscreteVP(args.steps, *betas)
     prior = LiftingPrior(encoder, network, args.components, sde, args.standard).to(ranks.device)

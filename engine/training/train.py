@@ -69,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heads", type=int, default=4, help="context, diffpose: of the attention")
     parser.add_argument("--depth", type=int, default=4, help="context: blocks")
     parser.add_argument("--context", type=Path, metavar="FILE", help="diffpose: weights of the encoder")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="context: begin from an encoder of single frames; diffpose: from another prior's diffusion network",
+    )
     parser.add_argument("--no-context", action="store_true", help="diffpose: keep the context from the network")
     parser.add_argument("--components", type=int, default=5, help="diffpose: of the mixture that poses start from")
     parser.add_argument("--standard", action="store_true", help="diffpose: diffuse to white noise instead")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from engine.diffusion.graph_network import (
@@ -88,3 +89,17 @@ def test_the_pose_depends_on_step_and_context() -> None:
         torch.testing.assert_close(first[1], network(pose, centre, torch.full((4,), 3.0), context)[1])
         alone = PoseGraphNet(PARENTS, context=0, width=32, blocks=1)
         assert alone(pose, centre, torch.tensor([3.0]), None).shape == (4, 17, 3)
+
+
+def test_an_encoder_of_clips_starts_as_the_one_of_frames() -> None:
+    torch.manual_seed(0)
+    one = ContextEncoder(PARENTS, width=32, depth=2).eval()
+    clip = ContextEncoder(PARENTS, width=32, depth=2, frames=9).eval()
+    clip.start_from(one)
+    seen = torch.randn(3, 9, 17, 3)
+    with torch.no_grad():
+        alone = one.features(seen.flatten(0, 1)[:, None]).unflatten(0, (3, 9))[:, :, 0]
+        torch.testing.assert_close(clip.features(seen), alone)
+    for other in (clip, ContextEncoder(PARENTS, width=16, depth=2), ContextEncoder(PARENTS, width=32, depth=3)):
+        with pytest.raises(ValueError, match="single frames"):
+            clip.start_from(other)

@@ -62,3 +62,24 @@ def test_the_encoder_stays_as_it_was(clips: Path, tmp_path: Path) -> None:
         np.array_equal(value, after[name.replace("network.", "network.encoder.", 1)]) for name, value in before.items()
     )
     assert load_lifting_prior(tmp_path / "diffpose" / "diffpose.safetensors").sde.steps == 10
+
+
+def test_training_starts_from_what_single_frames_taught(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(clips, tmp_path / "frame", "context", iterations=40)
+    frame = tmp_path / "frame" / "context.safetensors"
+    train(clips, tmp_path / "diffusion", "diffpose", "--context", str(frame), iterations=20)
+    # Without a step of learning to speak of, the clip's encoder is as good as the frame's.
+    slow = ("--frames", "9", "--learning-rate", "1e-9")
+    started = train(clips, tmp_path / "started", "context", *slow, "--start", str(frame), iterations=20)
+    fresh = train(clips, tmp_path / "fresh", "context", *slow, iterations=20)
+    assert started[-1]["val_mpjpe"] < 0.8 * fresh[-1]["val_mpjpe"]
+    context = tmp_path / "started" / "context.safetensors"
+    both = str(tmp_path / "diffusion" / "diffpose.safetensors")
+    train(clips, tmp_path / "both", "diffpose", "--context", str(context), "--start", both, iterations=20)
+
+    for wrong in (context, clips / "nothing.safetensors"):
+        with pytest.raises(AssertionError):
+            train(clips, tmp_path / "wrong", "context", "--frames", "9", "--start", str(wrong), iterations=20)
+        assert "safetensors" in capsys.readouterr().err
