@@ -167,9 +167,10 @@ class ContextEncoder(nn.Module):
             raise ValueError("An encoder starts from one of single frames that is as wide and as deep.")
         self.load_state_dict(kept, strict=False)
         for block in self.across:
-            for last in (block.attention.out, block.dense[2]):
-                nn.init.zeros_(last.weight)
-                nn.init.zeros_(last.bias)
+            assert isinstance(block, FrameBlock)
+            for last in (block.attention.out, block.dense[-1]):
+                for parameter in last.parameters():
+                    nn.init.zeros_(parameter)
 
     def features(self, seen: Tensor, there: Tensor | None = None) -> Tensor:
         """Context (B, T, J, width) of what is seen (B, T, J, seen) in consecutive frames.

@@ -58,7 +58,13 @@ class GaussianMixtures:
 
     @classmethod
     def fit(
-        cls, samples: Tensor, components: int, generator: torch.Generator, iterations: int = 20, floor: float = 1e-3
+        cls,
+        samples: Tensor,
+        components: int,
+        generator: torch.Generator,
+        iterations: int = 20,
+        floor: float = 1e-3,
+        alike: bool = False,
     ) -> GaussianMixtures:
         """The mixtures of greatest likelihood (eq. 6), by expectation-maximisation (Dempster et al. 1977).
 
@@ -70,6 +76,7 @@ class GaussianMixtures:
             generator: of the start.
             iterations: of expectation and maximisation.
             floor: least standard deviation.
+            alike: start all by the same draws, so that components of samples that differ little go on as each other.
 
         Raises:
             ValueError: fewer samples than components.
@@ -77,7 +84,7 @@ class GaussianMixtures:
         if not 1 <= components <= samples.shape[1]:
             raise ValueError(f"{samples.shape[1]} samples cannot be told into {components} components.")
         spread = samples.var(dim=1, correction=0).clamp_min(floor**2)
-        means = _spread_out(samples, spread, components, generator)
+        means = _spread_out(samples, spread, components, generator, alike)
         variances = spread[:, None].expand_as(means)
         weights = samples.new_full((len(samples), components), 1.0 / components)
         squares = samples.square()
@@ -117,16 +124,20 @@ def _log_densities(samples: Tensor, squares: Tensor, weights: Tensor, means: Ten
     return torch.log(weights.clamp_min(1e-12))[:, None] - 0.5 * distance
 
 
-def _spread_out(samples: Tensor, spread: Tensor, components: int, generator: torch.Generator) -> Tensor:
+def _spread_out(
+    samples: Tensor, spread: Tensor, components: int, generator: torch.Generator, alike: bool
+) -> Tensor:
     """Samples (B, M, D) of each row drawn with chances that grow with the squared distance to those before."""
     rows = torch.arange(len(samples), device=samples.device)
+    draws = 1 if alike else len(samples)
     scaled = samples * torch.rsqrt(spread)[:, None]
-    chosen = [torch.randint(samples.shape[1], (len(samples),), generator=generator).to(samples.device)]
+    first = torch.randint(samples.shape[1], (draws,), generator=generator)
+    chosen = [first.to(samples.device).expand(len(samples))]
     nearest = torch.full(samples.shape[:2], torch.inf, device=samples.device)
     for _ in range(components - 1):
         last = scaled[rows, chosen[-1]]
         nearest = torch.minimum(nearest, (scaled - last[:, None]).square().sum(dim=2))
         total = nearest.cumsum(dim=1)
-        at = torch.rand(len(samples), 1, generator=generator).to(samples) * total[:, -1:]
+        at = torch.rand(draws, 1, generator=generator).to(samples) * total[:, -1:]
         chosen.append(torch.searchsorted(total, at)[:, 0].clamp(max=samples.shape[1] - 1))
     return torch.stack([samples[rows, index] for index in chosen], dim=1)

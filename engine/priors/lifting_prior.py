@@ -80,10 +80,13 @@ class LiftingPrior(nn.Module):
         mean, log_std = self.encoder.told(features)
         return Context(features, mean.float(), log_std.float().clamp(-6.0, 4.0).exp())
 
-    def start(self, seen: Seen, context: Context, samples: int, generator: torch.Generator) -> GaussianMixtures:
+    def start(
+        self, seen: Seen, context: Context, samples: int, generator: torch.Generator, alike: bool = False
+    ) -> GaussianMixtures:
         """The distribution H_K of each frame's pose, as a mixture fitted to samples of it (sec. 4.1 and eq. 6).
 
-        Two coordinates are spread as the heatmaps say, depth as the encoder does, and so is what was not seen.
+        Two coordinates are spread as the heatmaps say, depth as the encoder does, and so is what was not seen. Of
+        frames ``alike`` the samples are the same draws, so that their mixtures go on from frame to frame.
         """
         if self.standard:
             shape = (len(seen.joints), 1, DIM)
@@ -92,9 +95,9 @@ class LiftingPrior(nn.Module):
         known = seen.known
         mean = torch.where(known, seen.joints / UNIT, context.mean)
         std = torch.where(known, seen.doubt / UNIT, context.std).clamp_min(LEAST_STD)
-        noise = torch.randn(len(mean), samples, DIM, generator=generator).to(mean)
+        noise = torch.randn(1 if alike else len(mean), samples, DIM, generator=generator).to(mean)
         drawn = mean.flatten(1)[:, None] + std.flatten(1)[:, None] * noise
-        return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT)
+        return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT, alike=alike)
 
     def under(self, context: Context, frame: Frame) -> Denoise:
         """The denoiser of samplers for whitened events (B, 51) of as many contexts."""

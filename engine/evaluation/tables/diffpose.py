@@ -67,7 +67,7 @@ def _errors(lift: Lift, views: Views) -> dict[str, float]:
 
 def diffused(prior: LiftingPrior, seed: int, **settings: int) -> Lift:
     """The mean of the hypotheses."""
-    chosen = replace(SETTINGS, seed=seed, **settings)
+    chosen = replace(SETTINGS, seed=seed, **settings)  # type: ignore[arg-type]
     return lambda seen: hypotheses(seen, prior, chosen).mean(dim=1)
 
 

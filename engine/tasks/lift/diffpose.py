@@ -28,11 +28,13 @@ class DiffPoseSettings:
         hypotheses: N; the paper's pose is the mean of 5.
         steps: of DDIM through the diffusion's K.
         seed: of components and noise.
+        alike: draw the same for all frames, so that a hypothesis goes on from frame to frame.
     """
 
     hypotheses: int = 5
     steps: int = 5
     seed: int = 0
+    alike: bool = False
 
 
 @torch.no_grad()
@@ -57,11 +59,15 @@ def hypotheses(
         rows = slice(first, first + FRAMES_AT_ONCE)
         part = Seen(*(array[rows] for array in centred))
         here = Context(context.features[rows], context.mean[rows], context.std[rows])
-        generator = torch.Generator().manual_seed(settings.seed + first)
-        mixtures = prior.start(part, here, SAMPLES, generator).repeated(each)
-        frame = mixtures.draw(torch.rand(len(part.joints) * each, generator=generator))
+        draws = np.tile(np.arange(each), len(part.joints))
+        if not settings.alike:
+            draws = first * each + np.arange(len(draws))
+        generator = torch.Generator().manual_seed(settings.seed + (0 if settings.alike else first))
+        mixtures = prior.start(part, here, SAMPLES, generator, settings.alike).repeated(each)
+        chances = torch.rand(each if settings.alike else len(draws), generator=generator)
+        frame = mixtures.draw(chances.repeat(len(draws) // len(chances)))
         repeated = Context(*(a.repeat_interleave(each, dim=0) for a in (here.features, here.mean, here.std)))
-        noise = Noise(settings.seed * 1_000_003 + first * each + np.arange(len(frame.mean)))
+        noise = Noise(settings.seed * 1_000_003 + draws)
 
         def report(step: int, of: int, place: int = place) -> None:
             if on_iteration:

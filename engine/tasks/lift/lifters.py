@@ -66,7 +66,7 @@ def _diffpose(steps: int, seed: int, device: torch.device) -> Lifter:
     prior = load_lifting_prior(encoder="clip").to(device)
 
     def lift(seen: Seen, hypotheses: int, on_iteration: OnIteration | None = None) -> Tensor:
-        settings = diffpose.DiffPoseSettings(hypotheses, steps, seed)
+        settings = diffpose.DiffPoseSettings(hypotheses, steps, seed, alike=True)
         return diffpose.hypotheses(_on(seen, device), prior, settings, on_iteration).cpu()
 
     return lift

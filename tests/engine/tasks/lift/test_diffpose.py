@@ -22,6 +22,7 @@ from engine.priors.lifting_weights import (
     save_context_encoder,
     save_lifting_prior,
 )
+from engine.tasks.lift import diffpose
 from engine.tasks.lift.diffpose import DiffPoseSettings, clip_context, hypotheses
 
 
@@ -108,6 +109,25 @@ def test_hypotheses_differ_as_the_start_does_and_do_not_depend_on_their_number()
     again = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8))
     assert torch.equal(found, again)
     assert not torch.equal(found, hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, seed=1)))
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_hypotheses_alike_go_on_from_frame_to_frame(alike: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffpose, "FRAMES_AT_ONCE", 16)
+    pose, prior = keypoints(1, doubt=0.05), LiftingPrior(encoder(), Doubtful()).eval()
+    still = Seen(*(a.expand(40, -1, -1) for a in pose))
+    drift = 1e-5 * torch.arange(40.0)[:, None, None] * torch.tensor([1.0, 1.0, 0.0])
+    drift = drift * (torch.arange(17) != 0)[:, None]
+    settings = DiffPoseSettings(hypotheses=6, alike=alike)
+    found = hypotheses(still, prior, settings)
+    moved = hypotheses(Seen(still.joints + drift, still.doubt), prior, settings)
+    assert float(found.std(dim=1)[:, 1:, :2].mean()) > 0.05
+    steps = moved.diff(dim=0).norm(dim=-1)
+    if alike:
+        torch.testing.assert_close(found, found[:1].expand_as(found), atol=1e-4, rtol=0)
+        assert float(steps.max()) < 0.02  # metres; what is drawn anew moves by its whole spread
+    else:
+        assert float(steps.mean()) > 0.1
 
 
 def test_a_standard_diffusion_starts_from_white_noise() -> None:
