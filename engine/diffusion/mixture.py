@@ -62,7 +62,7 @@ class GaussianMixtures:
         samples: Tensor,
         components: int,
         generator: torch.Generator,
-        iterations: int = 20,
+        iterations: int = 10,
         floor: float = 1e-3,
         alike: bool = False,
     ) -> GaussianMixtures:
