@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -177,13 +178,22 @@ def _loaders(torch: bool) -> Iterator[tuple[Path, Callable[[], object]]]:
     yield standing.FILE, standing.load
     yield pose_gaussian.FILE, pose_gaussian.PoseGaussian.load
     if torch:
-        from engine.priors import conditional_weights, joint_weights, motion_weights, prior_file, weights
+        from engine.priors import (
+            conditional_weights,
+            joint_weights,
+            lifting_weights,
+            motion_weights,
+            prior_file,
+            weights,
+        )
 
         for name, load in (
             ("dposer", weights.load_pose_prior),
             ("motion", motion_weights.load_motion_prior),
             ("conditional", conditional_weights.load_conditional_prior),
             ("gfpose", joint_weights.load_joint_prior),
+            ("diffpose_frame", lifting_weights.load_lifting_prior),
+            ("diffpose_clip", partial(lifting_weights.load_lifting_prior, encoder="clip")),
         ):
             yield prior_file.FOLDER / f"{name}.safetensors", load
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ from torch import Tensor
 from engine.diffusion.denoiser import diffuse
 from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
 from engine.diffusion.sde import DiscreteVP
-from engine.errors import WeightsError
 from engine.motion.h36m import PARENTS
 from engine.priors.joint_prior import JOINT_COUNT, Seen, centre, from_event, to_event
 from engine.priors.lifting_prior import BETAS, Context, LiftingPrior
@@ -34,7 +32,7 @@ from engine.training.loop import stratified_times
 from engine.training.people import People, detect, hidden
 from engine.training.people_clips import PeopleClips
 from engine.training.ranks import Ranks, alone
-from engine.training.run import Course, train
+from engine.training.run import Course, begin_from, train
 
 HIDDEN = (0.0, 0.03, 0.03)
 """Chances that a detector misses a person, a part and a joint."""
@@ -70,14 +68,6 @@ def _mpjpe(found: Tensor, truth: Tensor) -> float:
     return float(1000.0 * (from_event(found.flatten(1)) - truth).norm(dim=-1).mean())
 
 
-def _begin(take: Callable[[Any], object], weights: Any, path: Path) -> None:
-    """Start a network from other weights; WeightsError: they are another network's."""
-    try:
-        take(weights)
-    except (ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path.name} holds another network than the one to train.") from error
-
-
 def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
     """Train the context encoder to tell 3D joints, and how far it may be off; returns the path of its weights.
 
@@ -94,7 +84,7 @@ def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
         PARENTS, width=args.width, heads=args.heads, depth=args.depth, frames=frames, dropout=args.dropout
     ).to(ranks.device)
     if args.start:
-        _begin(encoder.start_from, load_context_encoder(args.start).to(ranks.device), args.start)
+        begin_from(encoder.start_from, load_context_encoder(args.start).to(ranks.device), args.start)
     # The prior's other half is not used: it is its context that is trained.
     holder = LiftingPrior(encoder, PoseGraphNet(PARENTS, width=4, context=0, blocks=0))
 
@@ -141,7 +131,7 @@ def train_diffpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path
     )
     if args.start:
         other = load_lifting_prior(args.start).network
-        _begin(network.load_state_dict, other.state_dict(), args.start)
+        begin_from(network.load_state_dict, other.state_dict(), args.start)
     betas = tuple(args.betas) if args.betas else BETAS
     sde = DiscreteVP(args.steps, *betas)
     prior = LiftingPrior(encoder, network, args.components, sde, args.standard).to(ranks.device)

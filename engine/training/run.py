@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from engine.device import prefers_bfloat16
+from engine.errors import WeightsError
 from engine.training import checkpoint
 from engine.training.loop import ema_average
 from engine.training.ranks import Ranks
@@ -45,6 +46,14 @@ class Course(Generic[Model]):
     loss: Callable[[Model, torch.Generator], Tensor]
     validate: Callable[[Model], dict[str, float]]
     save: Callable[[Path, Model, dict[str, str]], None]
+
+
+def begin_from(take: Callable[[Any], object], weights: Any, path: Path) -> None:
+    """Start a network from other weights; WeightsError: they are another network's."""
+    try:
+        take(weights)
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path.name} holds another network than the one to train.") from error
 
 
 def train(course: Course[Model], args: argparse.Namespace, ranks: Ranks) -> Path:

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=Path,
         metavar="FILE",
-        help="context: begin from an encoder of single frames; diffpose: from another prior's diffusion network",
+        help="gfpose, diffpose: begin from the network of another prior; context: from an encoder of single frames",
     )
     parser.add_argument("--no-context", action="store_true", help="diffpose: keep the context from the network")
     parser.add_argument("--components", type=int, default=5, help="diffpose: of the mixture that poses start from")

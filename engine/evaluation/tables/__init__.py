@@ -34,7 +34,7 @@ POSES: dict[str, str] = {
     "motion-training": "motion_training:motion_training",
 }
 """DPoser's tables and ours of poses and motion: what ``--table all`` measures."""
-LIFTING: dict[str, str] = {"lift": "lift:lift_table"}
+LIFTING: dict[str, str] = {"lift": "lift:lift_table", "lifting-speed": "lifting_speed:lifting_speed"}
 LIFTING |= {f"gfpose-{number}": f"gfpose:table_{number}" for number in (1, 4, 5, 6, 7, 9, 10, 15, 16, 17)}
 LIFTING |= {f"diffpose-{number}": f"diffpose:table_{number}" for number in (1, 3, 4, 5, 6)}
 LIFTING["diffpose-figure-4"] = "diffpose:figure_4"

@@ -126,6 +126,12 @@ def _lifted(
         "one hypothesis": lambda seed: diffused(prior, seed, hypotheses=1),
         "context encoder": lambda seed: encoded(prior),
     }
+    if kind == "clip":
+        single = _bundled("frame")
+        rows |= {
+            "DiffPose, frame by frame": lambda seed: diffused(single, seed),
+            "context encoder, frame by frame": lambda seed: encoded(single),
+        }
     clip_words = CLIP_WORDS.format(clips=max(2, CLIPS // context.scale), frames=CLIP_FRAMES)
     return Table(
         f"diffpose_{number}",

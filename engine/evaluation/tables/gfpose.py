@@ -27,9 +27,9 @@ from engine.tasks.lift.gfpose import (
     hypotheses,
 )
 
-SETTINGS = SamplingSettings(hypotheses=200)
+SETTINGS = SamplingSettings(hypotheses=200, steps=20)
 FEW = 50
-"""People of the ablations."""
+"""People where many models or limbs are compared."""
 LIMBS_2D: dict[str, tuple[str, ...]] = {
     "2 legs": ("left_leg", "right_leg"),
     "2 arms": ("left_arm", "right_arm"),
@@ -148,7 +148,7 @@ def table_5(context: Context) -> Table:
     columns = ("1 joint", "2 joints", *LIMBS_2D)
     rows: dict[str, dict[str, list[float]]] = {name: {} for name in priors}
     for seed in range(context.seeds):
-        truth = some_people(context, seed)
+        truth = some_people(context, seed, FEW)
         seen = keypoints(truth, "detected", seed)
         lost = {column: torch.from_numpy(part_mask(*parts)) for column, parts in LIMBS_2D.items()}
         order = torch.rand(len(truth), len(LOSABLE), generator=torch.Generator().manual_seed(seed)).argsort(dim=1)
@@ -167,7 +167,7 @@ def table_5(context: Context) -> Table:
     return Table(
         "gfpose_5",
         "GFPose, Tables 5 and 11: 2D with missing joints to 3D, S = 200",
-        protocol(context),
+        protocol(context, FEW),
         names,
         rows,
         {
@@ -193,7 +193,7 @@ def table_6(context: Context) -> Table:
     columns = tuple(f"{limb}, S = {count} mm" for limb in LIMBS_3D for count in (1, 200))
     rows: dict[str, dict[str, list[float]]] = {name: {} for name in priors}
     for seed in range(context.seeds):
-        truth = some_people(context, seed)
+        truth = some_people(context, seed, FEW)
         for name, load in priors.items():
             for limb in LIMBS_3D:
                 lost = torch.from_numpy(part_mask(limb.replace(" ", "_")))
@@ -205,7 +205,7 @@ def table_6(context: Context) -> Table:
     return Table(
         "gfpose_6",
         "GFPose, Tables 6 and 12: 3D with a missing limb",
-        protocol(context),
+        protocol(context, FEW),
         columns,
         rows,
         {
