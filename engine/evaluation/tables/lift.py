@@ -22,13 +22,14 @@ from engine.priors.joint_prior import Seen
 from engine.tasks.clean import CleanSettings, clean_body
 from engine.tasks.lift.animation import LiftSettings, lift
 from engine.tasks.lift.camera_space import Sight
-from engine.tasks.lift.lifters import Lifter, load_lifter
+from engine.tasks.lift.lifters import STEPS, Lifter, load_lifter
 from engine.tasks.lift.proportions import stature
 
 CLIPS, FRAMES = 8, 120
-HYPOTHESES, STEPS = 20, 15
+HYPOTHESES = 20
+PRIORS = ("GFPose", "DiffPose")
 COLUMNS = ("MPJPE mm", "PA-MPJPE mm", "acceleration error m/s2", "pixels off", "distance off %", "frames per second")
-STAGES = ("one hypothesis", "mean of the hypotheses", "body", "body, cleaned")
+ONE, MEAN, BODY, CLEANED = STAGES = ("one hypothesis", "mean of the hypotheses", "body", "body, cleaned")
 
 
 class _Kept:
@@ -60,39 +61,43 @@ def _joints(motion: BodyMotion) -> np.ndarray:
     return joints.numpy() + motion.transl[:, None]
 
 
+def _stages(clip: Filmed, prior: str, seed: int, device: str) -> dict[str, dict[str, float]]:
+    """Figures of a clip by stage."""
+    lifter = _Kept(load_lifter(prior.lower(), None, seed, device))
+    sure = np.ones(clip.pixels.shape[:2])
+    settings = LiftSettings(hypotheses=HYPOTHESES, height=float(stature(clip.offsets)), seed=seed, device=device)
+    begin = time.perf_counter()
+    found = lift(clip.pixels, sure, clip.sigma, CAMERA, FPS, settings, lifter=lifter)
+    seconds = time.perf_counter() - begin
+    sight = Sight.of(clip.pixels, sure, clip.sigma, CAMERA, FPS)
+    drawn = sight.back(sight.ahead(lifter.drawn.double(), found.distance))
+    away = np.linalg.norm(clip.joints[:, 0], axis=-1)
+    of_body = {
+        "distance off %": float(100.0 * np.abs(found.distance / away - 1.0).mean()),
+        "frames per second": FRAMES / seconds,
+    }
+    cleaned = clean_body(found.motions[0], CleanSettings(device=device)).motion
+    return {
+        ONE: _figures(drawn[:, 0], clip),
+        MEAN: _figures(drawn.mean(axis=1), clip),
+        BODY: _figures(_joints(found.motions[0]), clip) | of_body,
+        CLEANED: _figures(_joints(cleaned), clip),
+    }
+
+
 def lift_table(context: Context) -> Table:
     """Clips of the test split, filmed."""
-    rows: dict[str, dict[str, list[float]]] = {stage: {} for stage in STAGES}
+    rows: dict[str, dict[str, list[float]]] = {f"{prior}, {stage}": {} for prior in PRIORS for stage in STAGES}
     count = max(2, CLIPS // context.scale)
     for seed in range(context.seeds):
-        gathered: dict[str, list[dict[str, float]]] = {stage: [] for stage in STAGES}
+        gathered: dict[str, list[dict[str, float]]] = {row: [] for row in rows}
         for clip in film(context.data / "test", count, FRAMES, seed):
-            lifter = _Kept(load_lifter("gfpose", STEPS, seed, context.device))
-            sure = np.ones(clip.pixels.shape[:2])
-            settings = LiftSettings(
-                hypotheses=HYPOTHESES, height=float(stature(clip.offsets)), seed=seed, device=context.device
-            )
-            begin = time.perf_counter()
-            found = lift(clip.pixels, sure, clip.sigma, CAMERA, FPS, settings, lifter=lifter)
-            seconds = time.perf_counter() - begin
-            sight = Sight.of(clip.pixels, sure, clip.sigma, CAMERA, FPS)
-            drawn = sight.back(sight.ahead(lifter.drawn.double(), found.distance))
-            motion = found.motions[0]
-            away = np.linalg.norm(clip.joints[:, 0], axis=-1)
-            gathered["one hypothesis"].append(_figures(drawn[:, 0], clip))
-            gathered["mean of the hypotheses"].append(_figures(drawn.mean(axis=1), clip))
-            gathered["body"].append(
-                _figures(_joints(motion), clip)
-                | {
-                    "distance off %": float(100.0 * np.abs(found.distance / away - 1.0).mean()),
-                    "frames per second": FRAMES / seconds,
-                }
-            )
-            cleaned = clean_body(motion, CleanSettings(device=context.device)).motion
-            gathered["body, cleaned"].append(_figures(_joints(cleaned), clip))
-        for stage, figures in gathered.items():
-            for column in figures[0]:
-                rows[stage].setdefault(column, []).append(float(np.mean([one[column] for one in figures])))
+            for prior in PRIORS:
+                for stage, figures in _stages(clip, prior, seed, context.device).items():
+                    gathered[f"{prior}, {stage}"].append(figures)
+        for row, of_clips in gathered.items():
+            for column in of_clips[0]:
+                rows[row].setdefault(column, []).append(float(np.mean([one[column] for one in of_clips])))
         print(f"  lift, seed {seed + 1} of {context.seeds}", file=sys.stderr, flush=True)
     return Table(
         "lift",
@@ -101,8 +106,9 @@ def lift_table(context: Context) -> Table:
         "training never saw), on bundled mannequins of random SMPL-X shape, before a still camera of 1,400 px focal "
         "length (1920 x 1080) at 3 to 6 m and more, pitched by 10 degrees (standard deviation); a detector's noise as "
         "in the GFPose tables, half of it slow. The person's height is told, the distance is not. "
-        f"{HYPOTHESES} hypotheses of {STEPS} steps. Errors over 17 joints; MPJPE with pelvises aligned. Pixels from "
-        "where the joints really are. Spread over seeds: clips' cameras, shapes, noise and sampling.",
+        f"{HYPOTHESES} hypotheses of {' and '.join(str(STEPS[prior.lower()]) for prior in PRIORS)} steps. Errors over "
+        "17 joints; MPJPE with pelvises aligned. Pixels from where the joints really are. Spread over seeds: clips' "
+        "cameras, shapes, noise and sampling.",
         COLUMNS,
         rows,
         notes=f"Speed: all of lift but cleaning, on {torch.get_num_threads()} threads of a processor.",
