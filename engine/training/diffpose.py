@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from engine.diffusion.denoiser import diffuse
 from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
+from engine.diffusion.mixture import Frame
 from engine.diffusion.sde import DiscreteVP
 from engine.motion.h36m import PARENTS
 from engine.priors.joint_prior import JOINT_COUNT, Seen, centre, from_event, to_event
@@ -63,6 +65,35 @@ def _draws(args: argparse.Namespace, folders: list[Path], seed: int, frames: int
     return lambda count, generator: seen_of(clips.draw(count, generator).flatten(0, 1), generator)
 
 
+def _part_of(draw: Draw, clips: int, frames: int, ranks: Ranks) -> Callable[[torch.Generator], Batch]:
+    """This rank's part of batches of so many clips for each."""
+
+    def drawn(generator: torch.Generator) -> Batch:
+        joints, seen = draw(ranks.size * clips, generator)
+        part = ranks.part(clips * frames)
+        return joints[part], Seen(seen.joints[part], seen.doubt[part])
+
+    return drawn
+
+
+@dataclass(frozen=True)
+class Diffused:
+    """Poses on their way to where they are looked for.
+
+    Attributes:
+        joints: (B, 17, 3) metres, the truth.
+        context: of what is seen of them.
+        frame: the component that each is diffused to.
+        y: (B, 51) in its coordinates, at steps k (B,).
+    """
+
+    joints: Tensor
+    context: Context
+    frame: Frame
+    y: Tensor
+    k: Tensor
+
+
 def _mpjpe(found: Tensor, truth: Tensor) -> float:
     """Millimetres between joints (B, 17, 3) in units and in metres."""
     return float(1000.0 * (from_event(found.flatten(1)) - truth).norm(dim=-1).mean())
@@ -93,10 +124,8 @@ def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
         there = torch.ones(len(seen.joints) // frames, frames, dtype=torch.bool, device=seen.joints.device)
         return holder.context(seen, there)
 
-    def loss(model: ContextEncoder, generator: torch.Generator) -> Tensor:
-        joints, seen = draw(ranks.size * clips, generator)
-        part = ranks.part(clips * frames)
-        joints, seen = joints[part], Seen(seen.joints[part], seen.doubt[part])
+    def loss(model: ContextEncoder, drawn: Batch) -> Tensor:
+        joints, seen = drawn
         context = told(model, seen)
         error = context.mean - to_event(joints).unflatten(1, (JOINT_COUNT, 3))
         # The spread learns from the error, and the error is not weighed by the spread.
@@ -107,7 +136,8 @@ def train_context(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
     def validate(model: ContextEncoder) -> dict[str, float]:
         return {"mpjpe": _mpjpe(told(model, looked_at).mean, truth)}
 
-    return train(Course("context", encoder, loss, validate, save_context_encoder), args, ranks)
+    drawn = _part_of(draw, clips, frames, ranks)
+    return train(Course("context", encoder, drawn, loss, validate, save_context_encoder), args, ranks)
 
 
 def train_diffpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
@@ -136,42 +166,44 @@ def train_diffpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path
     sde = DiscreteVP(args.steps, *betas)
     prior = LiftingPrior(encoder, network, args.components, sde, args.standard).to(ranks.device)
 
-    def encoded(model: LiftingPrior, seen: Seen) -> Context:
-        there = torch.ones(len(seen.joints) // frames, frames, dtype=torch.bool, device=seen.joints.device)
+    def diffused(joints: Tensor, seen: Seen, k: Tensor, generator: torch.Generator) -> Diffused:
+        """Poses diffused to steps k (B,)."""
+        there = torch.ones(len(joints) // frames, frames, dtype=torch.bool, device=joints.device)
         with torch.no_grad():
-            return model.context(seen, there)
+            context = prior.context(seen, there)
+        mixtures = prior.start(seen, context, SAMPLES, generator)
+        frame = mixtures.draw(torch.rand(len(joints), generator=generator))
+        z = torch.randn(len(joints), 3 * JOINT_COUNT, generator=generator).to(joints)
+        y = diffuse(prior.sde, frame.whiten(to_event(joints)), k.to(joints), z)
+        return Diffused(joints, context, frame, y, k.to(joints))
 
-    def told(model: LiftingPrior, joints: Tensor, seen: Seen, k: Tensor, generator: torch.Generator) -> Tensor:
-        """What the network takes for the poses, (B, 17, 3) units, of those diffused to steps k (B,)."""
-        # Mixtures are differences of large numbers: half precision is for the network alone.
-        with torch.autocast(joints.device.type, enabled=False):
-            context = encoded(model, seen)
-            mixtures = model.start(seen, context, SAMPLES, generator)
-            frame = mixtures.draw(torch.rand(len(joints), generator=generator))
-            z = torch.randn(len(joints), 3 * JOINT_COUNT, generator=generator).to(joints)
-            y = diffuse(model.sde, frame.whiten(to_event(joints)), k.to(joints), z)
-        return frame.colour(model.under(context, frame)(y, k.to(joints)).x0).unflatten(1, (JOINT_COUNT, 3))
+    def told(model: LiftingPrior, given: Diffused) -> Tensor:
+        """What the network takes for the poses, (B, 17, 3) units."""
+        found = model.under(given.context, given.frame)(given.y, given.k).x0
+        return given.frame.colour(found).unflatten(1, (JOINT_COUNT, 3))
 
     def steps(count: int, generator: torch.Generator) -> Tensor:
         if args.single_step:
             return torch.full((count,), float(args.steps))
         return stratified_times(count, 0.5, args.steps + 0.5, generator).round().clamp(1, args.steps)
 
-    def loss(model: LiftingPrior, generator: torch.Generator) -> Tensor:
-        joints, seen = draw(ranks.size * clips, generator)
-        part = ranks.part(clips * frames)
-        joints, seen = joints[part], Seen(seen.joints[part], seen.doubt[part])
-        k = steps(ranks.size * clips * frames, generator)[part]
-        found = told(model, joints, seen, k, generator)
-        return (found - to_event(joints).unflatten(1, (JOINT_COUNT, 3))).norm(dim=-1).mean()
+    part_of_a_batch = _part_of(draw, clips, frames, ranks)
+
+    def drawn(generator: torch.Generator) -> Diffused:
+        joints, seen = part_of_a_batch(generator)
+        k = steps(ranks.size * clips * frames, generator)[ranks.part(clips * frames)]
+        return diffused(joints, seen, k, generator)
+
+    def loss(model: LiftingPrior, given: Diffused) -> Tensor:
+        truth = to_event(given.joints).unflatten(1, (JOINT_COUNT, 3))
+        return (told(model, given) - truth).norm(dim=-1).mean()
 
     def validate(model: LiftingPrior) -> dict[str, float]:
         same = torch.Generator().manual_seed(VALIDATION_SEED)
         last = torch.full((len(truth),), float(args.steps))
-        return {
-            "mpjpe": _mpjpe(told(model, truth, looked_at, last, same), truth),
-            "mpjpe_any": _mpjpe(told(model, truth, looked_at, steps(len(truth), same), same), truth),
-        }
+        given = {"mpjpe": diffused(truth, looked_at, last, same)}
+        given["mpjpe_any"] = diffused(truth, looked_at, steps(len(truth), same), same)
+        return {name: _mpjpe(told(model, one), truth) for name, one in given.items()}
 
     prior.encoder.requires_grad_(False)
-    return train(Course("diffpose", prior, loss, validate, save_lifting_prior), args, ranks)
+    return train(Course("diffpose", prior, drawn, loss, validate, save_lifting_prior), args, ranks)

@@ -110,7 +110,8 @@ def train_gfpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
             Course(
                 "gfpose_twin",
                 regressor.to(ranks.device),
-                lambda model, generator: regression_loss(model, *batch(generator)),
+                batch,
+                lambda model, drawn: regression_loss(model, *drawn),
                 miss,
                 save_joint_regressor,
             ),
@@ -127,14 +128,17 @@ def train_gfpose(args: argparse.Namespace, ranks: Ranks | None = None) -> Path:
     prior = JointPrior(network, mean.flatten(), events.std(dim=0)).to(ranks.device)
     times = stratified_times(VALIDATION_TIMES, prior.sde.t_min, prior.sde.t_max, generator).to(ranks.device)
 
-    def loss(model: JointPrior, generator: torch.Generator) -> Tensor:
+    def diffused(generator: torch.Generator) -> tuple[Tensor, Seen, Tensor, Tensor]:
         joints, seen = batch(generator)
-        t = stratified_times(ranks.size * args.times_per_batch, model.sde.t_min, model.sde.t_max, generator)
+        t = stratified_times(ranks.size * args.times_per_batch, prior.sde.t_min, prior.sde.t_max, generator)
         noise = torch.randn(ranks.size * args.batch, DIM, generator=generator)[part]
-        t = t[ranks.part(args.times_per_batch)]
-        return noise_loss(model, joints, seen, t.to(joints), noise.to(joints))
+        return joints, seen, t[ranks.part(args.times_per_batch)].to(joints), noise.to(joints)
 
     def validate(model: JointPrior) -> dict[str, float]:
         return {"loss": float(noise_loss(model, shown, looked_at, times, z))}
 
-    return train(Course("gfpose", prior, loss, validate, save_joint_prior), args, ranks)
+    return train(
+        Course("gfpose", prior, diffused, lambda model, drawn: noise_loss(model, *drawn), validate, save_joint_prior),
+        args,
+        ranks,
+    )

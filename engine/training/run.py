@@ -27,23 +27,26 @@ LEAST_RATE = 0.01
 """Of the learning rate."""
 
 Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
-class Course(Generic[Model]):
+class Course(Generic[Model, Batch]):
     """What is trained, and how.
 
     Attributes:
         name: of the weights file.
         model: on its device.
-        loss: of the model on this rank's part of a batch that it draws for all ranks, a scalar.
+        draw: this rank's part of a batch that is drawn for all ranks; in full precision, whatever the network runs in.
+        loss: of the model on what was drawn, a scalar.
         validate: figures of the averaged model on what it never saw, the one to improve first.
         save: writes weights with notes.
     """
 
     name: str
     model: Model
-    loss: Callable[[Model, torch.Generator], Tensor]
+    draw: Callable[[torch.Generator], Batch]
+    loss: Callable[[Model, Batch], Tensor]
     validate: Callable[[Model], dict[str, float]]
     save: Callable[[Path, Model, dict[str, str]], None]
 
@@ -56,7 +59,7 @@ def begin_from(take: Callable[[Any], object], weights: Any, path: Path) -> None:
         raise WeightsError(f"{path.name} holds another network than the one to train.") from error
 
 
-def train(course: Course[Model], args: argparse.Namespace, ranks: Ranks) -> Path:
+def train(course: Course[Model, Batch], args: argparse.Namespace, ranks: Ranks) -> Path:
     """Train for the given iterations; returns the path of the averaged weights, those that validate best.
 
     Args:
@@ -90,8 +93,9 @@ def train(course: Course[Model], args: argparse.Namespace, ranks: Ranks) -> Path
             left = (args.iterations - iteration) / (COOL_DOWN * args.iterations)
             for group in optimiser.param_groups:
                 group["lr"] = args.learning_rate * min(1.0, iteration / args.warm_up, max(LEAST_RATE, left))
+            batch = course.draw(generator)
             with torch.autocast(ranks.device.type, torch.bfloat16, enabled=half):
-                loss = course.loss(model, generator)
+                loss = course.loss(model, batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             ranks.average_gradients(parameters)
