@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One captured sequence through the files of every detector to characters of the sample; runs in a Blender of its own::
 
-    python -m demo.format_session EXTENSION.zip SAMPLE.blend FOLDER
+    python -m demo.format_session EXTENSION.zip SAMPLE.blend FOLDER [both]
 
 With BLENDER_USER_RESOURCES set to an empty folder, as a user's first start. The mannequin performs a capture before the
 scene's camera, and somebody passes behind; a detector sees both, and its keypoints are written as every tool writes
-them. *Animate from Keypoints* reads each file, for both characters. ``figures.json`` tells how far off they are.
+them. *Animate from Keypoints* reads each file, for the characters in turn or for both. ``figures.json`` tells how far
+off they are.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from engine.evaluation.metrics import mpjpe, pa_mpjpe
 from engine.motion.keypoints.layouts import H36M_17
 
 CHARACTERS = (MANNEQUIN, RIGIFY)
-COLUMNS = 3  # pictures of each character
-LOST_HAND, LOST_FOOT = (slice(40, 55), "left_wrist"), (slice(82, 88), "right_ankle")
-GAP = slice(70, 76)  # frames on which the detector finds nobody but who passes
+COLUMNS = 6  # pictures of each file
+LOST_HAND, LOST_FOOT = (slice(18, 33), "left_wrist"), (slice(50, 56), "right_ankle")
+GAP = slice(40, 46)  # frames on which the detector finds nobody but who passes
 SEEDS = (8, 9)  # of the detector's noise on both
 JOINTS = len(H36M_17)
 
@@ -68,8 +69,8 @@ def photographed(other: Detections, rows: list[int], target: Path) -> None:
     np.savez(target, pixels=other.pixels[rows, :JOINTS], confidence=other.confidence[rows, :JOINTS])
 
 
-def main(extension: Path, sample: Path, folder: Path) -> None:
-    """Write the files, and use each on both characters."""
+def main(extension: Path, sample: Path, folder: Path, both: bool) -> None:
+    """Write the files, and use each on one character or both."""
     install(extension)
     bpy.ops.wm.open_mainfile(filepath=str(sample))
     film()
@@ -81,12 +82,13 @@ def main(extension: Path, sample: Path, folder: Path) -> None:
     first = detect(seen, focal(), SEEDS[0]).without(*LOST_HAND).without(*LOST_FOOT).without(GAP)
     other = detect(passing, focal(), SEEDS[1]).behind(first)
     rows = []
-    for label, (name, write) in FORMATS.items():
+    for number, (label, (name, write)) in enumerate(FORMATS.items()):
         place = folder / name.partition(".")[0]
         place.mkdir()
         keypoints = write(place / name, [first, other], SIZE, fps)
-        for character in CHARACTERS:
-            photos = lifted(character, keypoints, place, columns=COLUMNS)
+        characters = CHARACTERS if both else CHARACTERS[number % len(CHARACTERS) :][:1]
+        for character in characters:
+            photos = lifted(character, keypoints, place, columns=COLUMNS // len(characters))
             photographed(other, photos, place / f"{character}_other.npz")
             row = figures(character, truth[:, :JOINTS], seen[:, :JOINTS, :2])
             people = [person.frames for person in shown().people]
@@ -105,4 +107,4 @@ def main(extension: Path, sample: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DPOSER_PYTHON", sys.executable)
-    leave_after(lambda: main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
+    leave_after(lambda: main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), "both" in sys.argv[4:]))

@@ -52,7 +52,7 @@ best similarity of each frame.
 
 
 def strip(label: str, characters: list[str], folder: Path) -> Image.Image:
-    """What became of one file: the characters side by side, below its name."""
+    """What became of one file: the characters side by side, and its name."""
     parts = [row(name, folder, BESIDE, WIDTH // len(characters)) for name in characters]
     joined = Image.new("RGB", (sum(part.width for part in parts), parts[0].height), "white")
     for number, part in enumerate(parts):
@@ -84,6 +84,7 @@ def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="format_shots", description="Animate characters from every keypoint file.")
     parser.add_argument("extension", type=Path, help="the extension's zip")
+    parser.add_argument("--both", action="store_true", help="every file on both characters, not on one in turn")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as temporary:
@@ -93,7 +94,7 @@ def main() -> int:
             sample = folder / "sample.blend"
             blender("demo.sample_blend", sample, log=folder / "sample.log", BLENDER_USER_RESOURCES=user)
             log = folder / "session.log"
-            arguments = (options.extension.resolve(), sample, folder)
+            arguments = (options.extension.resolve(), sample, folder, *([Path("both")] if options.both else []))
             blender("demo.format_session", *arguments, log=log, BLENDER_USER_RESOURCES=user)
             publish(folder)
     except DemoError as error:
@@ -105,8 +106,10 @@ def main() -> int:
 def publish(folder: Path) -> None:
     """The picture and the page of what `demo.format_session` left."""
     content = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    characters = list(dict.fromkeys(one["character"] for one in content["rows"]))
-    strips = [strip(label, characters, folder / name.partition(".")[0]) for label, (name, _) in FORMATS.items()]
+    strips = []
+    for label, (name, _) in FORMATS.items():
+        characters = [one["character"] for one in content["rows"] if one["format"] == label]
+        strips.append(strip(label, characters, folder / name.partition(".")[0]))
     whole = Image.new("RGB", (strips[0].width, sum(one.height for one in strips)), "white")
     for number, one in enumerate(strips):
         whole.paste(one, (0, sum(other.height for other in strips[:number])))

@@ -15,7 +15,7 @@ from engine.motion.motion import BodyMotion
 
 CLIPS = ("test/cmu_13_26", "test/cmu_08_04")
 """Directing traffic, and a slow walk, of people whom no prior has seen."""
-FRAMES = 96
+FRAMES = 60
 STANDS, PASSES = (0.0, -1.6), (-1.05, 0.0)  # metres, Blender's axes: middles of both ways
 FACES, GOES = np.radians(15.0), np.radians(123.7)
 """Headings from -Y towards +X: half to the camera, and across its view from the left."""
