@@ -54,7 +54,7 @@ def follow(
             raise FileError(f"{found.name} holds a keypoint more than {FARTHEST_PIXEL:.0f} pixels away; correct it.")
         pixels = np.where(seen[..., None], pixels, 0.0)
         scores = np.array([np.nan if one.score is None else one.score for one in one_by_one])
-        certainty = np.where(np.isfinite(scores), scores, confidence.mean(axis=1)) * sizes(pixels, seen)
+        certainty = np.where(np.isfinite(scores), scores, confidence.mean(axis=1)) * sizes(pixels, seen) ** 2
         labels, names = _who(one_by_one, frames, pixels, seen)
         known = bool(np.isfinite(sigma).any())
         order = np.argsort(labels, kind="stable")
