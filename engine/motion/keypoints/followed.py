@@ -15,6 +15,10 @@ from engine.motion.keypoints.linking import link, sizes
 from engine.motion.keypoints.sightings import Sighting, Sightings
 from engine.motion.keypoints.tracks import People, Track
 
+TELLING = 0.25
+"""Share of the confidence of a sighting's surest point below which a point does not tell who it is: MediaPipe guesses
+what it does not see, and that may be somebody else's."""
+
 
 def follow(
     found: Sightings, size: tuple[int, int] | None, otherwise: tuple[int, int] | None = None
@@ -54,8 +58,9 @@ def follow(
             raise FileError(f"{found.name} holds a keypoint more than {FARTHEST_PIXEL:.0f} pixels away; correct it.")
         pixels = np.where(seen[..., None], pixels, 0.0)
         scores = np.array([np.nan if one.score is None else one.score for one in one_by_one])
-        certainty = np.where(np.isfinite(scores), scores, confidence.mean(axis=1)) * sizes(pixels, seen) ** 2
-        labels, names = _who(one_by_one, frames, pixels, seen)
+        telling = confidence > TELLING * confidence.max(axis=1, keepdims=True)
+        certainty = np.where(np.isfinite(scores), scores, confidence.mean(axis=1)) * sizes(pixels, telling) ** 2
+        labels, names = _who(one_by_one, frames, pixels, telling)
         known = bool(np.isfinite(sigma).any())
         order = np.argsort(labels, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
