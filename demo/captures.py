@@ -10,7 +10,6 @@ people whom no prior has seen.
 from __future__ import annotations
 
 import io
-import json
 import sys
 import tempfile
 import time
@@ -25,7 +24,9 @@ from matplotlib.axes import Axes
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from demo import captured_clip
 from demo.__main__ import HERE, DemoError, blender, read_body, say
+from demo.captured_clip import DATA, leg
 from demo.pictures import BLUE, GREY, ORANGE
 from engine import body
 from engine.body import Body, forward_kinematics
@@ -36,7 +37,6 @@ from engine.motion.motion import BodyMotion
 from engine.motion.windows import multiply, quat_to_rotvec, rotvec_to_quat, smooth_path
 from engine.tasks.clean import CleanSettings, clean_body
 
-DATA = HERE.parent.parent / "shared" / "data"
 TARGET = HERE.parent / "docs" / "captures.jpg"
 LEAD = 0.1  # seconds of a BVH file in which CMU's captures come out of a T-pose that nobody stood in
 FRAMES, APART = 10, 0.1  # of a strip; seconds between them
@@ -126,29 +126,16 @@ def shown(fps: float) -> np.ndarray:
     return np.round(np.arange(FRAMES) * APART * fps).astype(int)
 
 
-def leg(offsets: np.ndarray) -> float:
-    """Length in metres of a body's left leg, from the hip to the ankle."""
-    bones = [JOINTS.index("left_knee"), JOINTS.index("left_ankle")]
-    return float(np.linalg.norm(offsets[bones], axis=1).sum())
-
-
 def read(capture: Capture, mannequin: Body) -> BodyMotion:
     """A capture on the mannequin's bones, its path as long as they are."""
-    if capture.name.endswith(".bvh"):
-        motion = read_body(DATA / capture.name)
-        first = round(LEAD * motion.fps)
-        poses, path, fps, size = motion.poses[first:], motion.transl[first:], motion.fps, leg(motion.offsets)
-    else:
-        split, name = capture.name.split("/")
-        index = json.loads((DATA / split / "index.json").read_text(encoding="utf-8"))
-        entry = next(entry for entry in index if entry["name"] == name)
-        with np.load(DATA / split / entry["file"], allow_pickle=False) as arrays:
-            own = slice(entry["start"], entry["start"] + entry["length"])
-            poses, path = arrays["poses"][own].astype(float), arrays["trans"][own].astype(float)
-        fps, size = float(entry["fps"]), float(entry["leg_len"])
-    path = path * leg(mannequin.offsets) / size
     step = capture.every
-    return BodyMotion(poses[::step], path[::step], fps / step, np.asarray(mannequin.offsets, float))
+    if not capture.name.endswith(".bvh"):
+        motion = captured_clip.clip(capture.name, mannequin)
+        return replace(motion, poses=motion.poses[::step], transl=motion.transl[::step], fps=motion.fps / step)
+    motion = read_body(DATA / capture.name)
+    first = round(LEAD * motion.fps)
+    path = motion.transl[first::step] * leg(mannequin.offsets) / leg(motion.offsets)
+    return BodyMotion(motion.poses[first::step], path, motion.fps / step, np.asarray(mannequin.offsets, float))
 
 
 def damage(motion: BodyMotion, frames: np.ndarray) -> BodyMotion:

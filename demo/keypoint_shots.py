@@ -19,50 +19,63 @@ from demo.__main__ import DemoError, blender, say
 from demo.tool_shots import DOCS, QUALITY, WIDTH
 from engine.motion.h36m import JOINTS, PARENTS
 
+Colour = tuple[int, int, int]
 LEFT, RIGHT, MIDDLE = (86, 180, 233), (230, 159, 0), (242, 242, 242)
+OTHER: tuple[Colour, Colour, Colour] = ((150, 150, 150),) * 3  # of somebody else in the picture
 AROUND = 0.25  # of the person's height, beside and above it
 FINE = 2  # pixels drawn for each that is shown
 
 
-def drawn(picture: Image.Image, pixels: np.ndarray, confidence: np.ndarray) -> Image.Image:
-    """A picture with the keypoints (17, 2) over it that were seen."""
-    large = picture.resize((FINE * picture.width, FINE * picture.height), Image.Resampling.LANCZOS)
+def draw(
+    large: Image.Image, pixels: np.ndarray, confidence: np.ndarray, colours: tuple[Colour, Colour, Colour]
+) -> None:
+    """Draw the keypoints (17, 2) that were seen over a picture `FINE` times as large, left, right and middle."""
     pen = ImageDraw.Draw(large)
+    left, right, middle = colours
     at = [(FINE * u, FINE * v) for u, v in pixels.tolist()]
     for joint, parent in enumerate(PARENTS):
         if parent == JOINTS.index("spine") and not confidence[parent] > 0:
             parent = PARENTS[parent]  # the trunk is one where the detector knows no middle of it
         name = JOINTS[joint]
-        colour = LEFT if name.startswith("left_") else RIGHT if name.startswith("right_") else MIDDLE
+        colour = left if name.startswith("left_") else right if name.startswith("right_") else middle
         if confidence[joint] > 0:
             if parent >= 0 and confidence[parent] > 0:
                 pen.line([at[parent], at[joint]], fill=colour, width=3 * FINE)
             u, v = at[joint]
             pen.ellipse([u - 4 * FINE, v - 4 * FINE, u + 4 * FINE, v + 4 * FINE], fill=colour)
-    return large
 
 
-def row(name: str, folder: Path, beside: float) -> Image.Image:
+def row(name: str, folder: Path, beside: float, wide: int = WIDTH) -> Image.Image:
     """The frames of a character side by side, each cut out around the person.
 
     Args:
         name: the character.
-        folder: with what `demo.keypoint_session` left.
+        folder: with what `demo.keypoint_session` left, and perhaps the keypoints of somebody else,
+            ``<character>_other.npz``.
         beside: how wide a cut is, its height being 1.
+        wide: how wide all are together, pixels.
     """
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as members:
-        pixels, confidence = members["pixels"], members["confidence"]
+    people = []
+    for path in (folder / f"{name}.npz", folder / f"{name}_other.npz"):
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as members:
+                people.append((members["pixels"], members["confidence"]))
+    pixels, confidence = people[0]
+    width = round(wide / len(pixels))
     seen = np.where(confidence[..., None] > 0, pixels, np.nan)
     low, high = np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)
     cuts = []
     for number in range(len(pixels)):
         picture = Image.open(folder / f"{name}_{number}.png").convert("RGB")
-        whole = drawn(picture, pixels[number], confidence[number])
+        whole = picture.resize((FINE * picture.width, FINE * picture.height), Image.Resampling.LANCZOS)
+        for other, sure in people[1:]:
+            draw(whole, other[number], sure[number], OTHER)
+        draw(whole, pixels[number], confidence[number], (LEFT, RIGHT, MIDDLE))
         tall = min(FINE * (high - low)[number, 1] * (1.0 + 2.0 * AROUND), whole.height, whole.width / beside)
         size = np.array([tall * beside, tall])
         corner = np.clip(FINE * (low[number] + high[number]) / 2.0 - size / 2.0, 0.0, np.array(whole.size) - size)
         box = tuple(np.concatenate([corner, corner + size]).round().astype(int).tolist())
-        cuts.append(whole.crop(box).resize((round(WIDTH / len(pixels)), round(WIDTH / len(pixels) / beside))))
+        cuts.append(whole.crop(box).resize((width, round(width / beside))))
     joined = Image.new("RGB", (sum(cut.width for cut in cuts), cuts[0].height), "white")
     for number, cut in enumerate(cuts):
         joined.paste(cut, (number * cut.width, 0))

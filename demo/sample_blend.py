@@ -90,13 +90,17 @@ def performed(motion: Motion, dummy: Body) -> BodyMotion:
     """The clip by the mannequin: its path as long as the legs are, its feet on the floor while it is calm."""
     found = to_body(motion, find_map(motion.skeleton))
     legs = [np.linalg.norm(offsets[JOINTS.index("left_knee")]) for offsets in (dummy.offsets, found.offsets)]
-    transl = found.transl * legs[0] / legs[1]
-    path = smooth_path(transl, found.fps, 0.5)
-    calm = replace(found, transl=path, offsets=dummy.offsets)
+    return on_the_floor(replace(found, transl=found.transl * legs[0] / legs[1], offsets=dummy.offsets), dummy)
+
+
+def on_the_floor(motion: BodyMotion, dummy: Body) -> BodyMotion:
+    """A motion of the mannequin that begins over the middle, its feet on the floor while it is calm."""
+    path, transl = smooth_path(motion.transl, motion.fps, 0.5), motion.transl.copy()
+    calm = replace(motion, transl=path)
     lowest = dummy.vertices(calm.poses[::6], calm.transl[::6]).numpy()[..., 1].min(axis=1)
     transl[:, 1] -= np.percentile(lowest, 20)
     transl[:, (0, 2)] -= path[0, (0, 2)]
-    return replace(found, transl=transl, offsets=dummy.offsets)
+    return replace(motion, transl=transl)
 
 
 def _mannequin(dummy: Body, truth: BodyMotion, noisy: BodyMotion) -> bpy.types.Object:

@@ -304,7 +304,7 @@ class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
                 "Keypoints need keys where the original has none: set Keys to Every Frame or Reduced."
             )
         camera = _camera(context, self.camera)
-        asked = keypoints.request(self.filepath, self.person, (self.width, self.height))
+        asked = keypoints.request(context.scene, self.filepath, self.person, (self.width, self.height))
         settings = {
             "prior": self.prior,
             "hypotheses": self.hypotheses,

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 
 
-def request(filepath: str, person: str, size: tuple[int, int]) -> Request:
+def request(scene: Scene, filepath: str, person: str, size: tuple[int, int]) -> Request:
     """What to ask the engine about a file.
 
     Args:
+        scene: whose picture the images are, where nobody says how large they are.
         filepath: as Blender writes paths.
         person: empty for the most certain one.
         size: (width, height) of the images in pixels; zeros for what the file says.
@@ -41,7 +42,9 @@ def request(filepath: str, person: str, size: tuple[int, int]) -> Request:
         raise FileError("Only one side of the images is given: give both width and height, or neither.")
     # A folder's path may end in a slash, and is relative to nothing in a file that was never saved.
     path = bpy.path.abspath(filepath.strip())
-    return "keypoints", {"path": path, "person": person or None, "size": list(size) if all(size) else None}, {}
+    frame = pinhole.Frame.of(scene)
+    sizes = {"size": list(size) if all(size) else None, "frame": [frame.width, frame.height]}
+    return "keypoints", {"path": path, "person": person or None, **sizes}, {}
 
 
 def chosen_camera(scene: Scene) -> Object | None:
@@ -97,7 +100,7 @@ class DPOSER_OT_read_keypoints(Polled, JobOperator, Operator):
         """The reading; a setting that was not given is the panel's, and one that was becomes the panel's."""
         settings = context.scene.dposer.keypoints
         take_settings(self, context, "keypoints")
-        asked = request(self.filepath, self.person, (self.width, self.height))
+        asked = request(context.scene, self.filepath, self.person, (self.width, self.height))
         for name in type(self).__annotations__:
             if getattr(settings, name) != getattr(self, name):  # the same file again has the same frame rate
                 setattr(settings, name, getattr(self, name))

@@ -70,7 +70,18 @@ def _filmed(
     # Pixels at the pelvis are metres there: what the detector does in metres is done in pixels.
     scale = CAMERA.focal / -joints[:, :1, 2:]
     exact = CAMERA.project(torch.from_numpy(joints)).numpy()
+    pixels, sigma = detected(exact, scale, generator)
+    return Filmed(joints, pixels, sigma, offsets)
+
+
+def detected(exact: np.ndarray, scale: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """What a detector says of a clip's joints: pixels (T, 17, 2), and how wide its heatmaps are (T, 17), pixels.
+
+    Args:
+        exact: (T, 17, 2) pixels.
+        scale: (T, 1, 1) pixels of a metre at the pelvis.
+        generator: of the detector's noise.
+    """
     flat = np.concatenate([exact / scale, np.zeros((*exact.shape[:2], 1))], axis=-1)
-    seen = detect(torch.from_numpy(flat), DETECTED, generator, len(joints))
-    pixels = seen.joints[..., :2].numpy() * scale
-    return Filmed(joints, pixels, seen.doubt[..., 0].numpy() * scale[..., 0], offsets)
+    seen = detect(torch.from_numpy(flat), DETECTED, generator, len(exact))
+    return seen.joints[..., :2].numpy() * scale, seen.doubt[..., 0].numpy() * scale[..., 0]

@@ -21,7 +21,9 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
     Args:
         params: ``path`` of the file or folder; ``person`` (an id, or null for the most certain), ``size`` (width and
-            height of the images in pixels, or null for what the file says), ``layout`` (see `engine.motion.keypoints`).
+            height of the images in pixels, or null for what the file says), ``frame`` (that of the picture over which
+            they lie, for places that are shares of images of no known size, or null), ``layout`` (see
+            `engine.motion.keypoints`).
         arrays: none.
         on_step: not told: files are read in seconds.
 
@@ -36,14 +38,12 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         ProtocolError: a parameter is missing or of another type. FileError: as the reader does.
     """
     path, person, layout = required(params, "path"), params.get("person"), params.get("layout")
-    size = params.get("size")
+    size, frame = _size(params.get("size")), _size(params.get("frame"))
     if not isinstance(path, str) or not all(isinstance(name, str | None) for name in (person, layout)):
         raise ProtocolError("A request to the engine names no file, person or layout; reinstall DPoser.")
-    if size is not None and not (isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)):
-        raise ProtocolError("A request to the engine has a size that is no width and height; reinstall DPoser.")
     if "\0" in path or not Path(path).exists():
         raise FileError("The keypoint file is not there any more; choose it again.")
-    people = files.read(Path(path), None if size is None else (size[0], size[1]), layout)
+    people = files.read(Path(path), size, layout, frame)
     track = people.choose(person)
     pixels, confidence, sigma = files.to_h36m(track)
     view = people.camera
@@ -65,3 +65,12 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         "camera": None if view is None else {"focal": list(view.focal), "centre": list(view.centre)},
     }
     return answer, {"pixels": pixels, "confidence": confidence} | ({} if sigma is None else {"sigma": sigma})
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    """Width and height in pixels."""
+    if value is None:
+        return None
+    if not (isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value)):
+        raise ProtocolError("A request to the engine has a size that is no width and height; reinstall DPoser.")
+    return value[0], value[1]

@@ -21,6 +21,7 @@ bpy = pytest.importorskip("bpy")
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Euler, Matrix, Vector  # noqa: E402
 
+from engine.motion.keypoints.layouts import MEDIAPIPE_33  # noqa: E402
 from rigcheck.extension import part  # noqa: E402
 from rigcheck.misuse import Tool, check_sentence, differing, digest, drive  # noqa: E402
 from rigcheck.rigify import animate as animate_rigify  # noqa: E402
@@ -178,6 +179,28 @@ def test_a_smaller_picture_of_the_same_proportions_will_do(walking: Any) -> None
     small = written(walking.folder / "small.json", walking.seen / 2, BONES["smpl"], width=640, height=360)
     assert animate(small) == "FINISHED"
     assert off(projected(walking.ob, BONES["smpl"], range(1, LAST + 1)), walking.seen) < OFF
+
+
+def test_shares_of_images_of_no_known_size_are_the_renders(walking: Any) -> None:
+    """MediaPipe's landmarks tell no size: they lie over the render, as pixels of images of no known size do."""
+    index = {name: MEDIAPIPE_33.index(name) for name in BONES["smpl"]}
+    frames = []
+    for row in (walking.seen / [1280, 720]).tolist():
+        seen = dict(zip(index.values(), row, strict=True))
+        frames.append([
+            {"x": seen.get(i, (0.5, 0.5))[0], "y": seen.get(i, (0.5, 0.5))[1], "z": 0.0, "visibility": float(i in seen)}
+            for i in range(33)
+        ])  # fmt: skip
+    path = walking.folder / "shares.json"
+    path.write_text(json.dumps(frames), encoding="utf-8")
+    assert animate(str(path)) == "FINISHED"
+    assert off(projected(walking.ob, BONES["smpl"], range(1, LAST + 1)), walking.seen) < OFF
+    bpy.context.scene.render.resolution_percentage = 50
+    assert bpy.ops.dposer.read_keypoints(filepath=str(path)) == {"FINISHED"}
+    found = part("footage").recall(bpy.context.scene.session_uid)
+    assert found.size == (640, 360)
+    wrist = walking.seen[:, list(BONES["smpl"]).index("left_wrist")]
+    np.testing.assert_allclose(found.pixels[:, 13], wrist / 2, atol=1e-6)  # the left one of Human3.6M's joints
 
 
 def test_the_other_hypotheses_are_variants(walking: Any) -> None:

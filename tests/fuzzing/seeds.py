@@ -269,6 +269,7 @@ _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
         _IMAGES,
         _VIEW | {"frames": [{"frame": 2, "landmarks": _LANDMARKS}, {"frame": 4, "landmarks": [_LANDMARKS]}]},
         _VIEW | {"frames": [_LANDMARKS, None, []]},
+        _VIEW | {"frames": [{"poseLandmarks": {"landmark": _LANDMARKS}}, {}]},
         [{"frame": 3, "person": 1, "neck": [5, 6, 0.5, 2.5]}, {"frame": 3, "person": 2, "neck": {"x": 5, "y": 6}}],
     ),
     "keypoints_table": lambda: iter(

@@ -10,18 +10,25 @@ import numpy as np
 
 from engine.errors import FileError
 from engine.motion.intrinsics import FARTHEST_PIXEL
-from engine.motion.keypoints.image_shares import to_pixels
-from engine.motion.keypoints.linking import link
+from engine.motion.keypoints.image_shares import are_shares
+from engine.motion.keypoints.linking import link, sizes
 from engine.motion.keypoints.sightings import Sighting, Sightings
 from engine.motion.keypoints.tracks import People, Track
 
+TELLING = 0.25
+"""Share of the confidence of a sighting's surest point below which a point does not tell who it is: MediaPipe guesses
+what it does not see, and that may be somebody else's."""
 
-def follow(found: Sightings, size: tuple[int, int] | None) -> People:
+
+def follow(
+    found: Sightings, size: tuple[int, int] | None, otherwise: tuple[int, int] | None = None
+) -> People:
     """The people of a file.
 
     Args:
         found: what the file holds.
         size: (width, height) of the images in pixels; None for what the file gives.
+        otherwise: that size where places are shares of the image and nobody gives it.
 
     Raises:
         FileError: there are no frames, they are too far apart, or the image's size is needed and not known.
@@ -38,13 +45,22 @@ def follow(found: Sightings, size: tuple[int, int] | None) -> People:
         table = np.stack([sighting.rows for sighting in one_by_one])
         confidence, sigma = table[..., 2], table[..., 3]
         seen = confidence > 0
-        pixels = to_pixels(found.name, table[..., :2], seen, size, found.normalised, found.landmarks)
+        pixels = table[..., :2]
+        if are_shares(found.name, pixels, seen, found.normalised, found.landmarks):
+            size = size or otherwise
+            if size is None:
+                raise FileError(
+                    f"{found.name} gives places as shares of the image but not its size; add width and height in "
+                    "pixels."
+                )
+            pixels = pixels * np.asarray(size, dtype=np.float64)
         if np.abs(pixels[seen]).max() > FARTHEST_PIXEL:
             raise FileError(f"{found.name} holds a keypoint more than {FARTHEST_PIXEL:.0f} pixels away; correct it.")
         pixels = np.where(seen[..., None], pixels, 0.0)
         scores = np.array([np.nan if one.score is None else one.score for one in one_by_one])
-        certainty = np.where(np.isfinite(scores), scores, confidence.mean(axis=1))
-        labels, names = _who(one_by_one, frames, pixels, seen)
+        telling = confidence > TELLING * confidence.max(axis=1, keepdims=True)
+        certainty = np.where(np.isfinite(scores), scores, confidence.mean(axis=1)) * sizes(pixels, telling) ** 2
+        labels, names = _who(one_by_one, frames, pixels, telling)
         known = bool(np.isfinite(sigma).any())
         order = np.argsort(labels, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):

@@ -97,7 +97,7 @@ def _costs(
         gap[:, None] * np.stack([one.velocity for one in people])
     )[:, None]
     was = np.stack([one.seen for one in people])
-    size = np.maximum(_sizes(last, was)[:, None], _sizes(pixels, seen)[None])
+    size = np.maximum(sizes(last, was)[:, None], sizes(pixels, seen)[None])
     reach = REACH + REACH_PER_FRAME * (gap - 1.0)
     costs = np.linalg.norm(_middles(last, was)[:, None] - _middles(pixels, seen)[None], axis=-1) / size
     # Point by point only where it may matter: those far apart stay as far as their middles are.
@@ -118,7 +118,7 @@ def _moved(before: _Open, pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.median(pixels[both] - before.pixels[both], axis=0)
 
 
-def _sizes(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def sizes(pixels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """(N,) the longer side of the box around the points seen."""
     low = np.where(seen[..., None], pixels, np.inf).min(axis=1)
     high = np.where(seen[..., None], pixels, -np.inf).max(axis=1)

@@ -15,8 +15,8 @@ from engine.wording import fit
 
 FLAT = ("pose_keypoints_2d", "pose_keypoints", "keypoints", "joints")
 """Keys of OpenPose, of its first versions, of COCO and of AlphaPose's form for CMU."""
-LANDMARKS = ("landmarks", "pose_landmarks", "poseLandmarks")
-"""Keys under which people write MediaPipe's landmarks."""
+LANDMARKS = ("landmarks", "pose_landmarks", "poseLandmarks", "landmark")
+"""Keys under which people write MediaPipe's landmarks; the last is that of its own messages written as JSON."""
 CONFIDENCES = ("confidence", "visibility", "score", "likelihood", "conf", "vis", "presence")
 """What confidence is called, the first that there is counts."""
 SIGMAS = ("sigma", "std")
@@ -61,6 +61,8 @@ def landmark_rows(name: str, landmarks: Any, layout: Layout | None = None) -> np
     Raises:
         FileError: they are no landmarks.
     """
+    if isinstance(landmarks, dict) and isinstance(landmarks.get("landmark"), list):
+        landmarks = landmarks["landmark"]
     if isinstance(landmarks, dict):
         return _named_rows(name, landmarks)
     if not isinstance(landmarks, list):

@@ -24,13 +24,19 @@ from engine.motion.keypoints.tracks import People
 from engine.wording import fit
 
 
-def read(path: Path, size: tuple[int, int] | None = None, layout: str | None = None) -> People:
+def read(
+    path: Path,
+    size: tuple[int, int] | None = None,
+    layout: str | None = None,
+    otherwise: tuple[int, int] | None = None,
+) -> People:
     """Read a file, or a folder of JSON files of one frame each.
 
     Args:
         path: a file that ends in .csv, .tsv or .txt is CSV, any other JSON.
         size: (width, height) of the images in pixels, for places that are shares of them; None for what the file says.
         layout: one of `LAYOUTS`, of points in order; None for what the file says, or else their count tells.
+        otherwise: the images' size where places are shares of it and nobody gives it.
 
     Raises:
         FileError: missing, of none of the known forms, without frames, with numbers out of bounds, or with shares of an
@@ -40,7 +46,7 @@ def read(path: Path, size: tuple[int, int] | None = None, layout: str | None = N
         raise FileError(f"There is no layout {fit(layout)}; name one of {', '.join(LAYOUTS)}.")
     if not path.is_dir():
         reader = csv_file.read if path.suffix.lower() in csv_file.CSV_ENDINGS else json_file.read
-        return follow(reader(path, layout), size)
+        return follow(reader(path, layout), size, otherwise)
     files = sorted(path.glob("*.json"))
     if not files:
         raise FileError(f"There are no .json files in {path.name}; name another folder.")
@@ -48,4 +54,4 @@ def read(path: Path, size: tuple[int, int] | None = None, layout: str | None = N
     for file in files:
         found.join(json_file.read(file, layout), file.name)
     found.name = path.name
-    return follow(found, size)
+    return follow(found, size, otherwise)

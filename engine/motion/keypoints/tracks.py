@@ -22,7 +22,8 @@ class Track:
         pixels: (T, K, 2) float64, u to the right and v down, of `layouts.POINTS`; zero where not seen.
         confidence: (T, K) float64 from 0, not seen, to 1.
         sigma: (T, K) standard deviation in pixels, NaN where the file gives none; None if it gives none at all.
-        certainty: what detectors make of the person in all frames together: the longer and surer, the greater.
+        certainty: that this is the person who is filmed: the longer and surer detectors see them, and the more of the
+            picture they fill, the greater.
     """
 
     id: str

@@ -150,6 +150,22 @@ def test_numbers_of_annotations_are_nobody(save: Save, scene: Any) -> None:
     assert [track.id for track in read(save(followed)).tracks] == ["5"]
 
 
+@pytest.mark.parametrize("scored", [True, False])
+def test_who_is_filmed_comes_before_who_passes_behind(save: Save, scene: Any, scored: bool) -> None:
+    """The longest and surest alone is not it: somebody small in the background may be seen on every frame."""
+    order = names(COCO)
+    content = []
+    for t in range(8):
+        near = np.array(scene.flat(0, t, order)).reshape(-1, 3)
+        far = near * [0.5, 0.5, 1.1] + [700.0, 0.0, 0.0]
+        for points in (far, near) if t not in (3, 4) else (far,):
+            entry = {"image_id": t, "category_id": 1, "keypoints": points.ravel().tolist()}
+            content.append(entry | ({"score": float(points[:, 2].mean())} if scored else {}))
+    people = read(save(content))
+    assert [len(track) for track in people.tracks] == [6, 8]
+    check(people.tracks[0], scene, 0, order, [t for t in range(8) if t not in (3, 4)])
+
+
 @pytest.mark.parametrize("count", [26, 136])
 @pytest.mark.parametrize("tracked", ["number", "merged", "none"])
 def test_alphapose_with_halpe(save: Save, scene: Any, count: int, tracked: str) -> None:
@@ -216,6 +232,11 @@ def as_lists(frame: list[dict[str, float]]) -> list[list[float]]:
             {"pose_landmarks": frame, "pose_world_landmarks": frame} for frame in frames]},
         lambda frames: {"frame_rate": 25.0, "image_size": [1280, 720], "frames": [
             {"frame": t, "time": t / 25, "landmarks": frame} for t, frame in enumerate(frames) if frame]},
+        # Messages of MediaPipe itself, written by protobuf.
+        lambda frames: {"fps": 25, "width": 1280, "height": 720, "frames": [
+            {"poseLandmarks": {"landmark": frame}} if frame else {} for frame in frames]},
+        lambda frames: {"fps": 25, "width": 1280, "height": 720, "frames": [
+            frame and {"landmark": frame} for frame in frames]},
         lambda frames: {"fps": 25, "camera": {"width": 1280, "height": 720}, "frames": {
             str(t): {"landmarks": [frame] if frame else []} for t, frame in enumerate(frames)}},
         lambda frames: {"metadata": {"fps": 25, "width": 1280, "height": 720}, "frames": [
@@ -248,11 +269,16 @@ def test_mediapipe_without_a_size_is_told_and_pixels_need_none(save: Save, scene
     shares = landmarks(scene, 0, 0)
     with pytest.raises(FileError, match="add width and height"):
         read(save([shares]))
+    check(read(save([shares]), otherwise=(1280, 720)).choose(), scene, 0, ORDER, [0])
+    small = {"width": 640, "height": 360, "frames": [shares]}
+    assert read(save(small), otherwise=(1280, 720)).size == (640, 360)
     outside = [point | {"x": point["x"] + 0.9} for point in shares]  # half of the body has left the image
     with pytest.raises(FileError, match="add width and height"):
         read(save([outside]))
     pixels = [point | {"x": 1280 * point["x"], "y": 720 * point["y"]} for point in shares]
-    check(read(save([pixels])).tracks[0], scene, 0, ORDER, [0])
+    found = read(save([pixels]), otherwise=(640, 360))
+    check(found.tracks[0], scene, 0, ORDER, [0])
+    assert found.size is None
 
 
 def test_what_the_file_says_of_shares_is_believed(save: Save, scene: Any) -> None:
