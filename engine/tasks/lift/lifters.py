@@ -16,7 +16,7 @@ from engine.priors.joint_weights import load_joint_prior
 from engine.priors.lifting_weights import load_lifting_prior
 from engine.tasks.lift import diffpose, gfpose
 
-STEPS = {"gfpose": 20, "diffpose": 5}
+STEPS = {"gfpose": 10, "diffpose": 5}
 """Of each prior's sampler, unless asked for."""
 PRIORS = tuple(STEPS)
 
