@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if args.input.is_dir() or args.input.suffix.lower() in (".json", *keypoints.CSV_ENDINGS):
         return _fit_2d(args)
     if args.input.suffix.lower() == ".npz":
-        return _fit_3d(args)
+        return _fit_2d(args) if keypoints.holds_heatmaps(args.input) else _fit_3d(args)
     raise FileError(f"{args.input.name} is neither .json, .csv nor .npz; give 2D keypoints or 3D joints.")
 
 

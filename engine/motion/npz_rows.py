@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _DIRECTORY = 1 << 20  # bytes, of a directory of some thousand members
 class _Sparing:
     """A stream that is not asked for much at once: zipfile reads a directory as large as the file says it is."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
         self._read = stream.read
 
@@ -154,7 +154,7 @@ def opened(path: Path, most: int = files.MAX_BYTES, advice: str = "export it aga
     with files.opened(path, most) as (stream, size):
         if not size:
             raise FileError(f"{path.name} is empty; export it again.")
-        with npz.entries(path.name, _Sparing(stream), advice) as (archive, found):  # type: ignore[arg-type]
+        with npz.entries(path.name, cast(IO[bytes], _Sparing(stream)), advice) as (archive, found):
             if len(archive.infolist()) > npz.MAX_MEMBERS:
                 raise FileError(f"{path.name} holds more than {npz.MAX_MEMBERS} arrays; choose another file.")
             whole = sum(entry.file_size for entry in found.values())
@@ -166,7 +166,7 @@ def opened(path: Path, most: int = files.MAX_BYTES, advice: str = "export it aga
             yield Archive(path.name, advice, found.keys(), archive, found)
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
+def _read(stream: IO[bytes], size: int) -> bytes:
     """Up to ``size`` bytes, in pieces: what is asked for at once is taken at once, be it there or not."""
     pieces = []
     while size > 0 and (piece := stream.read(min(size, _PIECE))):
