@@ -98,9 +98,10 @@ class LiftingPrior(nn.Module):
         std = torch.where(known, seen.doubt / UNIT, context.std).clamp_min(LEAST_STD)
         noise = torch.randn(1 if alike else len(mean), samples, DIM, generator=generator).to(mean)
         drawn = mean.flatten(1)[:, None] + std.flatten(1)[:, None] * noise
+        width = None
         if seen.draws is not None:
-            drawn = _with_draws(drawn, noise, seen, generator)
-        return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT, alike=alike)
+            drawn, width = _with_draws(drawn, noise, seen, generator), std.flatten(1)
+        return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT, alike=alike, width=width)
 
     def under(self, context: Context, frame: Frame) -> Denoise:
         """The denoiser of samplers for whitened events (B, 51) of as many contexts."""
