@@ -118,7 +118,7 @@ class DPOSER_OT_import_keypoints(Polled, ImportHelper, Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     filter_glob: StringProperty(
-        name="Filter", description="Files to show", default="*.json;*.csv;*.tsv;*.txt", options={"HIDDEN"}
+        name="Filter", description="Files to show", default="*.json;*.csv;*.tsv;*.txt;*.npz", options={"HIDDEN"}
     )
 
     def execute(self, context: Context) -> set[str]:

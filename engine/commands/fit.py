@@ -41,9 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "input", metavar="IN", type=Path,
-        help="2D keypoints (a .json, a .csv, or a folder of .json), a .npz with joints (T, 22, 3) in metres or "
-        "points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3) in the joints' axes; or, with "
-        "--targets, an AMASS .npz whose first frame is the current pose, or the clip that shall follow them",
+        help="2D keypoints (a .json, a .csv, a folder of .json, or an .npz of heatmaps), a .npz with joints "
+        "(T, 22, 3) in metres or points (T, P, 3) with joint_names (P,) and, for markers, places (P, 3) in the joints' "
+        "axes; or, with --targets, an AMASS .npz whose first frame is the current pose, or the clip that shall follow "
+        "them",
     )  # fmt: skip
     parser.add_argument("output", metavar="OUT", type=Path, help="the AMASS .npz to write")
     parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     if args.input.is_dir() or args.input.suffix.lower() in (".json", *keypoints.CSV_ENDINGS):
         return _fit_2d(args)
     if args.input.suffix.lower() == ".npz":
-        return _fit_3d(args)
+        return _fit_2d(args) if keypoints.holds_heatmaps(args.input) else _fit_3d(args)
     raise FileError(f"{args.input.name} is neither .json, .csv nor .npz; give 2D keypoints or 3D joints.")
 
 

@@ -35,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "floor at 0. A picture cannot tell size from distance: give --height to have both right."
     )
     parser.add_argument(
-        "input", metavar="KEYPOINTS", type=Path, help="2D keypoints: a .json, a .csv, or a folder of .json files"
-    )
+        "input", metavar="KEYPOINTS", type=Path,
+        help="2D keypoints: a .json, a .csv, a folder of .json files, or an .npz of heatmaps",
+    )  # fmt: skip
     parser.add_argument("output", metavar="OUT", type=Path, help="the .bvh or AMASS .npz to write")
     parser.add_argument("--prior", choices=PRIORS, default="gfpose", help="default: gfpose")
     parser.add_argument(
@@ -80,6 +81,11 @@ def run(args: argparse.Namespace) -> int:
     track = people.choose(args.person)
     view = _view(args, people)
     pixels, confidence, sigma = keypoints.to_h36m(track)
+    draws = None
+    if args.prior == "diffpose":
+        draws = keypoints.draw(args.input, people.size, args.layout, args.seed)
+        for places in () if draws is None else draws:
+            places[:] = view.squared(places)
     from engine.tasks.fit.camera import Camera
     from engine.tasks.lift.animation import LiftSettings, lift
 
@@ -97,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
             fps,
             settings,
             on_step=progress.step,
+            draws=draws,
         )
     finally:
         progress.close()

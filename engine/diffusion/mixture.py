@@ -65,6 +65,7 @@ class GaussianMixtures:
         iterations: int = 10,
         floor: float = 1e-3,
         alike: bool = False,
+        width: Tensor | None = None,
     ) -> GaussianMixtures:
         """The mixtures of greatest likelihood (eq. 6), by expectation-maximisation (Dempster et al. 1977).
 
@@ -77,6 +78,8 @@ class GaussianMixtures:
             iterations: of expectation and maximisation.
             floor: least standard deviation.
             alike: start all by the same draws, so that components of samples that differ little go on as each other.
+            width: (B, D) standard deviations of a single mode, where they are known to be less than the samples':
+                components start as wide, or in many dimensions the others' noise hides that two modes lie apart.
 
         Raises:
             ValueError: fewer samples than components.
@@ -84,6 +87,8 @@ class GaussianMixtures:
         if not 1 <= components <= samples.shape[1]:
             raise ValueError(f"{samples.shape[1]} samples cannot be told into {components} components.")
         spread = samples.var(dim=1, correction=0).clamp_min(floor**2)
+        if width is not None:
+            spread = width.square().clamp_min(floor**2)
         means = _spread_out(samples, spread, components, generator, alike)
         variances = spread[:, None].expand_as(means)
         weights = samples.new_full((len(samples), components), 1.0 / components)

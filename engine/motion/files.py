@@ -32,8 +32,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEAD = 1 << 16  # bytes in which a file that is not empty shows it
 
 
-def read_bytes(path: Path, most: int = MAX_BYTES, advice: str = "cut it into shorter clips") -> bytes:
-    """Whole content of a file, and of nothing else: pipes and devices have no end.
+@contextmanager
+def opened(
+    path: Path, most: int = MAX_BYTES, advice: str = "cut it into shorter clips"
+) -> Iterator[tuple[BinaryIO, int]]:
+    """A file's stream and its size in bytes, and of nothing else: pipes and devices have no end.
 
     Args:
         path: the file; a link to one will do.
@@ -41,12 +44,15 @@ def read_bytes(path: Path, most: int = MAX_BYTES, advice: str = "cut it into sho
         advice: what to do about a larger one.
 
     Raises:
-        FileError: the file is missing, unreadable, no file, empty, or larger than that.
+        FileError: the file is missing, unreadable, no file, or larger than that; also where the block's reading fails.
     """
     try:
         # Opened without waiting for the other end of what may be a pipe.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags)
+        try:
+            descriptor = os.open(path, flags)
+        except ValueError as error:  # a zero byte in the path
+            raise FileError(f"{path.name!r} cannot be read: no file has such a name; choose another.") from error
         try:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
@@ -58,13 +64,23 @@ def read_bytes(path: Path, most: int = MAX_BYTES, advice: str = "cut it into sho
                 limit = f"{most / 1e9:.1f} GB" if most >= 1e9 else f"{most / 1e6:.0f} MB"
                 raise FileError(f"{path.name} has {size}, and {limit} is the most that is read; {advice}.")
             with os.fdopen(descriptor, "rb", closefd=False) as stream:
-                content = stream.read(status.st_size)  # of a file that grows meanwhile, what was there
+                yield stream, status.st_size
         finally:
             os.close(descriptor)
     except OSError as error:
         raise FileError(f"{path.name} cannot be read: {_reason(error)}.") from error
-    except ValueError as error:  # a zero byte in the path
-        raise FileError(f"{path.name!r} cannot be read: no file has such a name; choose another.") from error
+
+
+def read_bytes(path: Path, most: int = MAX_BYTES, advice: str = "cut it into shorter clips") -> bytes:
+    """Whole content of a file.
+
+    Args: as of `opened`.
+
+    Raises:
+        FileError: as `opened`, or the file is empty.
+    """
+    with opened(path, most, advice) as (stream, size):
+        content = stream.read(size)  # of a file that grows meanwhile, what was there
     if not content[:_HEAD].strip(_BLANK) and not content.strip(_BLANK):
         raise FileError(f"{path.name} is empty; export it again.")
     return content

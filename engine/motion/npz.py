@@ -14,8 +14,10 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -31,7 +33,7 @@ COPIES = 3
 
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 _MAGIC = re.compile(rb"\x93NUMPY([\x01-\x03])\x00", re.S)
-_MAX_HEADER = 10_000  # bytes, as in NumPy
+MAX_HEADER = 10_000  # bytes, as in NumPy
 _FIELD = re.compile(
     r"['\"](descr|fortran_order|shape)['\"]\s*:\s*(?:['\"]([^'\"]{1,20})['\"]|(True|False)|\(([\d\sL,]{0,200})\))"
 )
@@ -57,39 +59,63 @@ def read(
         FileError: it cannot be read, is no archive, holds too much, or needs more memory than there is.
     """
     content = files.read_bytes(path, most)
-    if content[:2] != b"PK":
-        raise FileError(f"{path.name} is no .npz archive; {advice}.")
     if content.count(_DIRECTORY_ENTRY) > MAX_MEMBERS:  # before the directory is read, entry by entry
         raise FileError(f"{path.name} holds more than {MAX_MEMBERS} arrays; choose another file.")
+    with entries(path.name, io.BytesIO(content), advice) as (archive, found):
+        if keys is not None:
+            found = {key: entry for key, entry in found.items() if key in keys}
+        size = sum(entry.file_size for entry in found.values())
+        if size > most:
+            raise FileError(
+                f"{path.name} unpacks to {size / 1e9:.1f} GB, and {most / 1e9:.1f} GB is the most that is read; "
+                "choose another file."
+            )
+        physical_memory.check(path.name, COPIES * size)
+        return {key: unpacked(archive, entry) for key, entry in found.items()}
+
+
+@contextmanager
+def entries(
+    name: str, stream: IO[bytes], advice: str
+) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """An archive, and its arrays by name; what goes wrong in the block, too, is told as damage.
+
+    Args:
+        name: of the file, for errors.
+        stream: of the archive, at its begin.
+        advice: what to do about one that is damaged.
+
+    Raises:
+        FileError: it is no archive, or damaged.
+    """
+    if stream.read(2) != b"PK":
+        raise FileError(f"{name} is no .npz archive; {advice}.")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = {
+        with zipfile.ZipFile(stream) as archive:
+            yield archive, {
                 entry.filename.removesuffix(".npy"): entry
                 for entry in archive.infolist()
                 if entry.filename.endswith(".npy")
             }
-            if keys is not None:
-                entries = {key: entry for key, entry in entries.items() if key in keys}
-            size = sum(entry.file_size for entry in entries.values())
-            if size > most:
-                raise FileError(
-                    f"{path.name} unpacks to {size / 1e9:.1f} GB, and {most / 1e9:.1f} GB is the most that is read; "
-                    "choose another file."
-                )
-            physical_memory.check(path.name, COPIES * size)
-            return {key: _unpacked(archive, entry) for key, entry in entries.items()}
     except (
         zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
     ) as error:  # fmt: skip
-        raise FileError(f"{path.name} is not an intact .npz archive; {advice}.") from error
+        raise FileError(f"{name} is not an intact .npz archive; {advice}.") from error
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """The bytes of a member, no more than its entry tells, whatever the compressed stream would unpack to."""
+@contextmanager
+def member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    """The stream of a member's bytes."""
     # Other compressions take memory as their headers ask for, and no .npz has them.
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise NotImplementedError("compression")
     with archive.open(entry) as stream:
+        yield stream
+
+
+def unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The bytes of a member, no more than its entry tells, whatever the compressed stream would unpack to."""
+    with member(archive, entry) as stream:
         return stream.read(entry.file_size)
 
 
@@ -111,16 +137,21 @@ def array(
     if key not in members:
         raise FileError(f"{name} has no array {key!r}; choose another file.")
     content = members[key]
-    dtype, fortran, shape, begin = _header(content)
+    dtype, fortran, shape, begin = header(content)
+    refuse_pickles(name, key, dtype)
+    if dtype is None or dtype.kind not in kinds or math.prod(shape) * dtype.itemsize != len(content) - begin:
+        raise FileError(f"{name} holds a damaged array {key!r}; {advice}.")
+    flat = np.frombuffer(content, dtype, offset=begin) if begin < len(content) else np.zeros(0, dtype)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def refuse_pickles(name: str, key: str, dtype: np.dtype | None) -> None:
+    """Raise FileError for an array of Python objects."""
     if dtype is not None and dtype.kind == "O":
         raise FileError(
             f"{name} holds {key} as a pickled Python object, which may run code when opened; convert it to an .npz of "
             "plain arrays."
         )
-    if dtype is None or dtype.kind not in kinds or math.prod(shape) * dtype.itemsize != len(content) - begin:
-        raise FileError(f"{name} holds a damaged array {key!r}; {advice}.")
-    flat = np.frombuffer(content, dtype, offset=begin) if begin < len(content) else np.zeros(0, dtype)
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def pickled(
@@ -135,7 +166,7 @@ def pickled(
     """
     if key not in members:
         raise FileError(f"{name} has no array {key!r}; choose another file.")
-    dtype, _, _, begin = _header(members[key])
+    dtype, _, _, begin = header(members[key])
     if dtype is None or dtype.kind != "O":
         raise FileError(f"{name} holds no dictionary in {key!r}; {advice}.")
     return memoryview(members[key])[begin:]
@@ -152,7 +183,7 @@ def texts(found: np.ndarray) -> list[str]:
     return [flat[n : n + 1].tobytes().decode(coding, "replace").rstrip("\0") for n in range(flat.size)]
 
 
-def _header(content: bytes) -> tuple[np.dtype | None, bool, tuple[int, ...], int]:
+def header(content: bytes) -> tuple[np.dtype | None, bool, tuple[int, ...], int]:
     """Type, order and shape of a ``.npy``, and where its numbers begin; no type where it is damaged or of no use."""
     nothing = (None, False, (), 0)
     magic = _MAGIC.match(content)
@@ -164,7 +195,7 @@ def _header(content: bytes) -> tuple[np.dtype | None, bool, tuple[int, ...], int
     begin = magic.end() + size.size
     (length,) = size.unpack_from(content, magic.end())
     text = content[begin : begin + length].decode("latin-1")
-    if length > _MAX_HEADER or len(text) < length:
+    if length > MAX_HEADER or len(text) < length:
         return nothing
     fields = {match[1]: match for match in _FIELD.finditer(text)}
     if len(fields) < 3:

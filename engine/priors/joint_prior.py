@@ -9,6 +9,7 @@ depth (as in GFPose's released code, which has pixels for metres).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -35,10 +36,13 @@ class Seen(NamedTuple):
     Attributes:
         joints: (B, 17, 3) metres in the image frame; what is unknown is ignored.
         doubt: (B, 17, 3) standard deviation of each coordinate in metres, infinite where it is unknown.
+        draws: (B, N, 17, 2) places like the first two coordinates, drawn from all that a detector holds possible, each
+            joint's by themselves; None where it does not tell.
     """
 
     joints: Tensor
     doubt: Tensor
+    draws: Tensor | None = None
 
     @property
     def known(self) -> Tensor:
@@ -47,7 +51,22 @@ class Seen(NamedTuple):
 
     def repeated(self, times: int) -> Seen:
         """Each person ``times`` over, one after the other."""
-        return Seen(*(array.repeat_interleave(times, dim=0) for array in self))
+        return self._each(lambda array: array.repeat_interleave(times, dim=0))
+
+    def rows(self, index: slice | Tensor) -> Seen:
+        """Some of the people."""
+        return self._each(lambda array: array[index])
+
+    def to(self, device: torch.device) -> Seen:
+        """The same on a device."""
+        return self._each(lambda array: array.to(device))
+
+    def without_draws(self) -> Seen:
+        """The same for those who do not use draws."""
+        return self._replace(draws=None)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Seen:
+        return Seen(change(self.joints), change(self.doubt), None if self.draws is None else change(self.draws))
 
 
 def centre(seen: Seen) -> tuple[Seen, Tensor]:
@@ -60,7 +79,8 @@ def centre(seen: Seen) -> tuple[Seen, Tensor]:
     joints = torch.where(known, seen.joints, 0.0)
     mean = joints.sum(dim=1, keepdim=True) / known.sum(dim=1, keepdim=True).clamp_min(1)
     middle = torch.where(known[:, :1], joints[:, :1], mean)
-    return Seen(joints - middle, seen.doubt), middle
+    draws = None if seen.draws is None else seen.draws - middle[:, None, :, :2]
+    return Seen(joints - middle, seen.doubt, draws), middle
 
 
 class JointPrior(nn.Module):

@@ -85,8 +85,9 @@ class LiftingPrior(nn.Module):
     ) -> GaussianMixtures:
         """The distribution H_K of each frame's pose, as a mixture fitted to samples of it (sec. 4.1 and eq. 6).
 
-        Two coordinates are spread as the heatmaps say, depth as the encoder does, and so is what was not seen. Of
-        frames ``alike`` the samples are the same draws, so that their mixtures go on from frame to frame.
+        Two coordinates are spread as the heatmaps say, depth as the encoder does, and so is what was not seen. Where
+        there are draws of the heatmaps, each is taken as often as any other; else a joint has one Gaussian. Of frames
+        ``alike`` the samples are the same draws, so that their mixtures go on from frame to frame.
         """
         if self.standard:
             shape = (len(seen.joints), 1, DIM)
@@ -97,7 +98,10 @@ class LiftingPrior(nn.Module):
         std = torch.where(known, seen.doubt / UNIT, context.std).clamp_min(LEAST_STD)
         noise = torch.randn(1 if alike else len(mean), samples, DIM, generator=generator).to(mean)
         drawn = mean.flatten(1)[:, None] + std.flatten(1)[:, None] * noise
-        return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT, alike=alike)
+        width = None
+        if seen.draws is not None:
+            drawn, width = _with_draws(drawn, noise, seen, generator), std.flatten(1)
+        return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT, alike=alike, width=width)
 
     def under(self, context: Context, frame: Frame) -> Denoise:
         """The denoiser of samplers for whitened events (B, 51) of as many contexts."""
@@ -112,6 +116,24 @@ class LiftingPrior(nn.Module):
             return Estimate(x0, noise, -noise / sigma.clamp_min(1e-6))
 
         return denoise
+
+
+def _with_draws(drawn: Tensor, noise: Tensor, seen: Seen, generator: torch.Generator) -> Tensor:
+    """Samples (B, S, 51), their first two coordinates of joints that were seen replaced by ``seen.draws``.
+
+    Noise (B or 1, S, 51) is added to draws of narrow heatmaps up to `LEAST_STD`.
+    """
+    assert seen.draws is not None
+    samples, count = drawn.shape[1], seen.draws.shape[1]
+    # In an order of its own for each joint: a detector's heatmaps know nothing of each other.
+    times = -(-samples // count)
+    order = torch.rand(times, count, JOINT_COUNT, generator=generator).argsort(dim=1).flatten(0, 1)[:samples]
+    index = order.to(seen.draws.device)[None, :, :, None].expand(len(drawn), -1, -1, 2)
+    lacking = (LEAST_STD**2 - (seen.doubt[..., :2] / UNIT).square()).clamp_min(0.0).sqrt()
+    joints, spread = (a.unflatten(2, (JOINT_COUNT, 3)) for a in (drawn, noise))
+    places = seen.draws.gather(1, index) / UNIT + lacking[:, None] * spread[..., :2]
+    known = seen.known[:, None, :, :2]
+    return torch.cat([torch.where(known, places, joints[..., :2]), joints[..., 2:]], dim=3).flatten(2)
 
 
 def keypoints(seen: Seen) -> Tensor:

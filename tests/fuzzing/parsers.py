@@ -28,6 +28,7 @@ AMASS = ("poses", "trans", "root_orient", "pose_body", "betas", "gender", "mocap
 SMPL = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "hands_meanl")
 JOINT_ARCHIVE = ("data",)
 MATLAB = ("annot2", "cameras")
+HEATMAPS = ("heatmaps", "layout", "size", "box", "fps")
 POINTS = ("points", "joint_names", "places", "joints", "turns")
 
 HEAVY = (
@@ -64,16 +65,17 @@ class Unforeseen(Exception):
     """An answer that says of an error that nobody foresaw it."""
 
 
-def _file(read: Callable[[Path], object], encode: Callable[[bytes], bytes] = bytes) -> Reader:
+def _file(read: Callable[[Path], object], encode: Callable[[bytes], bytes] = bytes, ending: str = "") -> Reader:
     def reader(data: bytes, path: Path) -> object:
+        path = path.with_suffix(ending) if ending else path
         path.write_bytes(encode(data))
         return read(path)
 
     return reader
 
 
-def _archive(names: tuple[str, ...], read: Callable[[Path], object]) -> Reader:
-    return _file(read, lambda data: shaped.archive(data, names))
+def _archive(names: tuple[str, ...], read: Callable[[Path], object], ending: str = "") -> Reader:
+    return _file(read, lambda data: shaped.archive(data, names), ending)
 
 
 JOINT_SETS = "engine.training.joint_sets"
@@ -99,9 +101,10 @@ def _keypoints(path: Path) -> object:
     return people
 
 
-def _keypoints_table(data: bytes, path: Path) -> object:
-    path = path.with_suffix(".csv")
-    path.write_bytes(data)
+def _heatmaps(path: Path) -> object:
+    from engine.motion import keypoints
+
+    keypoints.draw(path, count=3)
     return _keypoints(path)
 
 
@@ -221,7 +224,8 @@ PARSERS = {
         Parser("pose_targets", "targets of a pose for fit, JSON", _file(_reads("engine.commands.fit", "_targets"))),
         Parser("camera", "cameras for fit, JSON", _file(_camera)),
         Parser("keypoints", "2D keypoints, JSON", _file(_keypoints)),
-        Parser("keypoints_table", "2D keypoints, CSV", _keypoints_table),
+        Parser("keypoints_table", "2D keypoints, CSV", _file(_keypoints, ending=".csv")),
+        Parser("heatmaps", "heatmaps, .npz", _archive(HEATMAPS, _heatmaps, ".npz")),
         Parser("joint_archive", "pickled arrays of joints, .npz", _archive(JOINT_ARCHIVE, _joint_archive)),
         Parser("mat5", "MATLAB files", _file(_mat5)),
         Parser("room_cameras", "Human3.6M's cameras, JSON", _file(_reads(f"{JOINT_SETS}.human36m_cameras", "read"))),

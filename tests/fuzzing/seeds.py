@@ -19,7 +19,7 @@ import numpy as np
 from scipy.io import savemat
 
 from fuzzing import shaped
-from fuzzing.parsers import AMASS, JOINT_ARCHIVE, POINTS, ROOT, SMPL
+from fuzzing.parsers import AMASS, HEATMAPS, JOINT_ARCHIVE, POINTS, ROOT, SMPL
 
 DATA = ROOT.parent / "shared" / "data"
 FRAMES = 2
@@ -98,6 +98,14 @@ def _clip_targets() -> Iterator[bytes]:
     arrays = {"joint_names": np.array(["left_wrist"]), "places": np.zeros((FRAMES, 1, 3))}
     yield from _archives(POINTS, arrays)
     yield from _archives(POINTS, arrays | {"turns": np.tile([1.0, 0, 0, 0], (FRAMES, 1, 1))})
+
+
+def _heatmaps() -> Iterator[bytes]:
+    maps = np.random.default_rng(0).random((FRAMES, 17, 4, 3))
+    yield from _archives(HEATMAPS, {"heatmaps": maps.astype("f2"), "size": np.array([640, 480]), "fps": np.array(25.0)})
+    box = np.tile([1.0, 2.0, 30.0, 40.0], (FRAMES, 1))
+    named = {"heatmaps": (255 * maps[:, 1:]).astype("u1"), "layout": np.array("mpii_16"), "box": box}
+    yield from _archives(HEATMAPS, named)
 
 
 def _joint_archive() -> Iterator[bytes]:
@@ -280,6 +288,7 @@ _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
             (",".join(f"x{i},y{i},v{i}" for i in range(17)) + "\n" + ",".join(["3", "4", "0.5"] * 17)).encode(),
         ]
     ),
+    "heatmaps": _heatmaps,
     "joint_archive": _joint_archive,
     "mat5": _mat5,
     "room_cameras": _made(lambda path: joint_set_files.json_of_cameras(path, *joint_set_files.camera_numbers(0))),

@@ -14,7 +14,6 @@ from torch import Tensor
 from engine.device import pick_device
 from engine.evaluation.tables.lifting import keypoints, some_people
 from engine.evaluation.tables.table import Context, Table
-from engine.priors.joint_prior import Seen
 from engine.priors.joint_weights import load_joint_prior
 from engine.priors.lifting_weights import load_lifting_prior
 from engine.tasks.lift import diffpose, gfpose
@@ -35,8 +34,8 @@ def _works(context: Context, device: torch.device) -> dict[str, Work]:
     prior = load_joint_prior().to(device)
     frame, clip = (load_lifting_prior(encoder=kind).to(device) for kind in ("frame", "clip"))
     shown = keypoints(some_people(context, 0, FRAMES), "detected", 0)
-    seen = Seen(*(array.to(device) for array in shown))
-    few = Seen(*(array[: max(1, PAPER_FRAMES // context.scale)] for array in seen))
+    seen = shown.to(device)
+    few = seen.rows(slice(max(1, PAPER_FRAMES // context.scale)))
     ours = gfpose.SamplingSettings(HYPOTHESES, steps=STEPS["gfpose"])
     one = diffpose.DiffPoseSettings(hypotheses=1)
     all_steps = replace(one, steps=frame.sde.steps)

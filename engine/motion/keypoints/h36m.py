@@ -8,7 +8,7 @@ import numpy as np
 from engine.motion.keypoints.layouts import H36M_17, POINTS
 from engine.motion.keypoints.tracks import Track
 
-_DERIVED = (
+DERIVED = (
     ("pelvis", ("left_hip", "right_hip")),
     ("neck", ("left_shoulder", "right_shoulder")),
 )
@@ -25,7 +25,7 @@ def to_h36m(track: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """
     pixels, confidence = track.pixels.copy(), track.confidence.copy()
     variance = np.full(confidence.shape, np.nan) if track.sigma is None else track.sigma**2
-    for name, parts in _DERIVED:
+    for name, parts in DERIVED:
         middle, first, second = (POINTS.index(point) for point in (name, *parts))
         certain = np.minimum(confidence[:, first], confidence[:, second])
         wanted = (confidence[:, middle] == 0) & (certain > 0)

@@ -63,6 +63,12 @@ MEDIAPIPE_33: tuple[str, ...] = (
 H36M_17: tuple[str, ...] = tuple("neck" if joint == "thorax" else joint for joint in h36m.JOINTS)
 """Human3.6M as pose estimation uses it (Ionescu et al. 2014), whose thorax is the base of the neck."""
 
+MPII_16: tuple[str | None, ...] = (
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "pelvis", "neck", None, "head_top",
+    "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+)  # fmt: skip
+"""MPII's human pose (Andriluka et al. 2014), whose thorax is the base of the neck; its upper neck is no point here."""
+
 LAYOUTS: dict[str, tuple[str | None, ...]] = {
     "body_25": BODY_25,
     "coco_18": COCO_18,
@@ -72,6 +78,7 @@ LAYOUTS: dict[str, tuple[str | None, ...]] = {
     "halpe_136": HALPE_136,
     "mediapipe_33": MEDIAPIPE_33,
     "h36m_17": H36M_17,
+    "mpii_16": MPII_16,
 }
 """By the name that a file or a user may give."""
 

@@ -102,6 +102,7 @@ def lift(
     offsets: np.ndarray | None = None,
     on_step: OnStep | None = None,
     lifter: Lifter | None = None,
+    draws: np.ndarray | None = None,
 ) -> Lifted:
     """Animate the body from 2D keypoints.
 
@@ -116,13 +117,14 @@ def lift(
             proportions, as far as they show.
         on_step: told (done, total, stage); stops by raising.
         lifter: in place of the one that the settings name.
+        draws: (T, N, 17, 2) places in pixels drawn from a detector's heatmaps, for DiffPose's start; or None.
 
     Raises:
         MotionError: the keypoints cannot be used, or nobody is seen. WeightsError, DeviceError: as named.
     """
     chosen = settings or LiftSettings()
     check_rate(fps)
-    sight = Sight.of(pixels, confidence, sigma, camera, fps)
+    sight = Sight.of(pixels, confidence, sigma, camera, fps, draws)
     shown = (sight.confidence > 0).sum(axis=1) >= FEWEST
     if not shown.any():
         raise MotionError(f"No frame shows {FEWEST} joints of the person; choose another person.")

@@ -44,19 +44,27 @@ class Sight:
         width: (T, 17) standard deviation of a tangent, NaN where nobody tells.
         confidence: (T, 17) from 0, not seen, to 1.
         turns: (T, 3, 3) rotations from the camera's axes to those of each frame.
+        draws: (T, N, 17, 2) float32 tangents drawn from heatmaps, in front of the camera; None where there are none.
     """
 
     tangents: np.ndarray
     width: np.ndarray
     confidence: np.ndarray
     turns: np.ndarray
+    draws: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.tangents)
 
     @classmethod
     def of(
-        cls, pixels: np.ndarray, confidence: np.ndarray, sigma: np.ndarray | None, camera: Camera, fps: float
+        cls,
+        pixels: np.ndarray,
+        confidence: np.ndarray,
+        sigma: np.ndarray | None,
+        camera: Camera,
+        fps: float,
+        draws: np.ndarray | None = None,
     ) -> Sight:
         """What a camera sees.
 
@@ -66,11 +74,12 @@ class Sight:
             sigma: (T, 17) standard deviation in pixels, NaN where unknown; or None.
             camera: the camera.
             fps: frames per second.
+            draws: (T, N, 17, 2) places in pixels that heatmaps hold possible, in proportion; or None.
 
         Raises:
             MotionError: shapes do not fit, numbers are not finite, or no frame shows the trunk.
         """
-        _check(pixels, confidence, sigma)
+        _check(pixels, confidence, sigma, draws)
         seen = confidence > 0
         rays = camera.ray(torch.from_numpy(np.where(seen[..., None], pixels, 0.0))).numpy()
         turns = _turns(rays, seen, fps)
@@ -81,11 +90,13 @@ class Sight:
         # A pixel off the axis is a smaller angle: cos^2 outwards and cos across.
         slant = np.linalg.norm(rays, axis=-1) ** -1.5 * (1.0 + np.square(tangents).sum(axis=-1)) ** 0.75
         width = np.full(seen.shape, np.nan) if sigma is None else sigma / camera.focal * slant
-        return cls(np.where(seen[..., None], tangents, 0.0), width, np.where(seen, confidence, 0.0), turns)
+        drawn = None if draws is None else _turned(draws, turns, camera)
+        return cls(np.where(seen[..., None], tangents, 0.0), width, np.where(seen, confidence, 0.0), turns, drawn)
 
     def rows(self, index: np.ndarray | slice) -> Sight:
         """Some of the frames."""
-        return Sight(self.tangents[index], self.width[index], self.confidence[index], self.turns[index])
+        draws = None if self.draws is None else self.draws[index]
+        return Sight(self.tangents[index], self.width[index], self.confidence[index], self.turns[index], draws)
 
     def doubt(self, distance: np.ndarray) -> np.ndarray:
         """(T, 17) standard deviations in metres at distances (T,), infinite where a joint was not seen."""
@@ -100,7 +111,10 @@ class Sight:
         joints[..., :2] = self.tangents * distance[:, None, None]
         doubt = np.full(joints.shape, np.inf)
         doubt[..., :2] = self.doubt(distance)[..., None]
-        return Seen(torch.from_numpy(joints).float(), torch.from_numpy(doubt).float())
+        draws = None
+        if self.draws is not None:
+            draws = torch.from_numpy(self.draws * distance[:, None, None, None].astype(np.float32))
+        return Seen(torch.from_numpy(joints).float(), torch.from_numpy(doubt).float(), draws)
 
     def ahead(self, joints: Tensor, distance: np.ndarray) -> np.ndarray:
         """Joints (T, ..., 17, 3) float64 metres in each frame's turned axes, the camera at 0, from the image frame."""
@@ -113,6 +127,15 @@ class Sight:
     def back(self, places: np.ndarray) -> np.ndarray:
         """Places (T, ..., 3) of the turned axes in the camera's."""
         return np.einsum("tba,t...b->t...a", self.turns, places)
+
+
+def _turned(draws: np.ndarray, turns: np.ndarray, camera: Camera) -> np.ndarray:
+    """Places (T, N, 17, 2) in pixels as tangents in turned axes, no steeper than `STEEPEST`, float32."""
+    tangents = np.empty(draws.shape, np.float32)
+    for turned, turn, places in zip(tangents, turns, draws, strict=True):  # a frame's rays alone are twice as large
+        rays = camera.ray(torch.from_numpy(places.astype(np.float64))).numpy() @ turn.T
+        turned[:] = (rays[..., :2] / np.maximum(-rays[..., 2:], 1e-6)).clip(-STEEPEST, STEEPEST)
+    return tangents
 
 
 def _turns(rays: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
@@ -131,7 +154,9 @@ def _turns(rays: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
     return to_the_axis(torch.from_numpy(way)).numpy()
 
 
-def _check(pixels: np.ndarray, confidence: np.ndarray, sigma: np.ndarray | None) -> None:
+def _check(
+    pixels: np.ndarray, confidence: np.ndarray, sigma: np.ndarray | None, draws: np.ndarray | None
+) -> None:
     shape = pixels.shape[:2]
     if pixels.ndim != 3 or pixels.shape[1:] != (len(JOINTS), 2) or confidence.shape != shape or not len(pixels):
         raise MotionError(f"Keypoints must be (T, {len(JOINTS)}, 2) pixels with (T, {len(JOINTS)}) confidences.")
@@ -139,3 +164,8 @@ def _check(pixels: np.ndarray, confidence: np.ndarray, sigma: np.ndarray | None)
         raise MotionError("Keypoints must be finite and their confidences not negative; mark unseen ones with 0.")
     if sigma is not None and (sigma.shape != shape or np.isinf(sigma).any() or (sigma < 0).any()):
         raise MotionError("Standard deviations of keypoints must be positive pixels, one for each joint and frame.")
+    if draws is not None:
+        if draws.ndim != 4 or (len(draws), *draws.shape[2:]) != pixels.shape or not draws.shape[1]:
+            raise MotionError(f"Draws of heatmaps must be (T, N, {len(JOINTS)}, 2) pixels, N for each frame.")
+        if not all(np.isfinite(frame).all() for frame in draws):
+            raise MotionError("Draws of heatmaps must be finite; leave them 0 where a joint was not seen.")

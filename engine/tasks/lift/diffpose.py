@@ -57,7 +57,7 @@ def hypotheses(
     drawn = []
     for place, first in enumerate(parts):
         rows = slice(first, first + FRAMES_AT_ONCE)
-        part = Seen(*(array[rows] for array in centred))
+        part = centred.rows(rows)
         here = Context(context.features[rows], context.mean[rows], context.std[rows])
         draws = np.tile(np.arange(each), len(part.joints))
         if not settings.alike:
@@ -94,7 +94,7 @@ def clip_context(centred: Seen, prior: LiftingPrior) -> Context:
         first = torch.arange(0, frames - length + length // 2, length // 2).clamp(max=frames - length)
     rows = (first[:, None] + torch.arange(length)).to(centred.joints.device)
     there = rows < frames
-    windows = Seen(*(array[rows.clamp(max=frames - 1)].flatten(0, 1) for array in centred))
+    windows = centred.without_draws().rows(rows.clamp(max=frames - 1).flatten())
     told = prior.context(windows, there)
     middle = first + min(length, frames) / 2.0 - 0.5
     nearest = (torch.arange(frames)[:, None] - middle).abs().argmin(dim=1)

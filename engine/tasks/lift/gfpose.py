@@ -86,7 +86,7 @@ def hypotheses(
     people = max(1, CHUNK // each)
     drawn, total = [], -(-count // people) * settings.steps
     for first in range(0, count, people):
-        part = Seen(*(array[first : first + people] for array in centred))
+        part = centred.rows(slice(first, first + people))
         who = np.arange(first, first + len(part.joints)) * (not settings.alike)
         seeds = _seeds(settings.seed, who, each)
         noise = Noise(seeds)

@@ -57,7 +57,7 @@ def _gfpose(steps: int, seed: int, device: torch.device) -> Lifter:
 
     def lift(seen: Seen, hypotheses: int, on_iteration: OnIteration | None = None) -> Tensor:
         settings = gfpose.SamplingSettings(hypotheses, steps=steps, seed=seed, alike=True)
-        return gfpose.hypotheses(_on(seen, device), prior, settings, on_iteration).cpu()
+        return gfpose.hypotheses(seen.without_draws().to(device), prior, settings, on_iteration).cpu()
 
     return lift
 
@@ -67,10 +67,6 @@ def _diffpose(steps: int, seed: int, device: torch.device) -> Lifter:
 
     def lift(seen: Seen, hypotheses: int, on_iteration: OnIteration | None = None) -> Tensor:
         settings = diffpose.DiffPoseSettings(hypotheses, steps, seed, alike=True)
-        return diffpose.hypotheses(_on(seen, device), prior, settings, on_iteration).cpu()
+        return diffpose.hypotheses(seen.to(device), prior, settings, on_iteration).cpu()
 
     return lift
-
-
-def _on(seen: Seen, device: torch.device) -> Seen:
-    return Seen(seen.joints.to(device), seen.doubt.to(device))

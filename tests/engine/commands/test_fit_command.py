@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from heatmap_files import rendered
 from scipy.spatial.transform import Rotation
 
 from engine.body import bundled, pose_joints
@@ -17,6 +18,7 @@ from engine.evaluation.cameras import look
 from engine.motion import amass, bvh
 from engine.motion.joints import JOINTS, PARENTS
 from engine.motion.keypoints import MARKS
+from engine.motion.keypoints.layouts import H36M_17
 from engine.motion.motion import BodyMotion, Motion
 from engine.motion.rigs import find_map
 from engine.motion.tpose import OFFSETS
@@ -54,6 +56,23 @@ def test_keypoints_become_an_amass_clip(tmp_path: Path, poses: np.ndarray) -> No
     assert clip.motion.fps == 25
     assert clip.motion.poses.shape == (3, 22, 3)
     np.testing.assert_array_equal(clip.motion.poses[2], clip.motion.poses[1])
+
+
+def test_heatmaps_become_an_amass_clip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], poses: np.ndarray
+) -> None:
+    views = look(poses, 0, occluded=False)
+    maps = np.zeros((2, len(H36M_17), 50, 50))
+    for place, point in enumerate(H36M_17):
+        if point in MARKS:
+            mark = MARKS.index(point)
+            seen = views.confidence[:, mark, None, None] > 0
+            maps[:, place] = rendered(views.pixels[:, mark] / 20.0, 50, 50) * seen
+    source, target = tmp_path / "in.npz", tmp_path / "out.npz"
+    np.savez_compressed(source, heatmaps=maps, size=(1000, 1000))
+    assert main(["fit", str(source), str(target), "--camera", "1000,500,500"]) == 0
+    error = float(capsys.readouterr().out.split(" pixels")[0].rpartition(" ")[2])
+    assert error < 15.0 and amass.read(target).motion.poses.shape == (2, 22, 3)
 
 
 def test_a_person_of_a_table_by_the_camera_of_a_file(

@@ -9,15 +9,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from seen_person import FPS, Knowing, person
+import torch
+from heatmap_files import rendered
+from seen_person import CAMERA, FPS, Knowing, person
+from torch import Tensor
 
 from engine.body import bundled, posed
 from engine.cli import main
 from engine.commands.clip_file import ClipFile
+from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
 from engine.motion import amass, bvh
-from engine.motion.h36m import JOINTS
+from engine.motion.h36m import JOINTS, PARENTS
+from engine.motion.keypoints import heatmap_file as keypoints
+from engine.priors.joint_prior import UNIT, Seen
+from engine.priors.lifting_prior import LiftingPrior
 from engine.priors.prior_file import FOLDER
-from engine.tasks.lift import animation
+from engine.tasks.lift import animation, lifters
+from engine.tasks.lift.camera_space import Sight
 
 SOMEONE = person(24, seed=2)
 VIEW = {"fx": 1100, "fy": 1100, "cx": 640, "cy": 360, "width": 1280, "height": 720}
@@ -108,6 +116,72 @@ def test_what_is_wrong_is_said_in_a_sentence(
     sentence = capsys.readouterr().err.strip().splitlines()[-1]
     assert word in sentence and sentence.endswith(".")
     assert not list(tmp_path.glob("*.bvh"))
+
+
+def heatmap_file(folder: Path, aside: float = 0.0) -> Path:
+    """The person's keypoints as heatmaps; 40 % of the left wrist's ``aside`` pixels to the right, in a lower mode."""
+    cells = SOMEONE.pixels / 10.0
+    maps = rendered(cells, 72, 128)
+    wrist = JOINTS.index("left_wrist")
+    maps[:, wrist] += 2.0 / 3.0 * rendered(cells[:, wrist] + [aside / 10.0, 0.0], 72, 128) * (aside > 0)
+    path = folder / "heat.npz"
+    np.savez(path, heatmaps=maps.astype("f2"), size=(1280, 720), fps=FPS)
+    return path
+
+
+@pytest.mark.parametrize("prior", ["gfpose", "diffpose"])
+def test_heatmaps_are_keypoints_and_diffpose_sees_all_of_them(
+    tmp_path: Path, prior: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    knowing, shown = Knowing(SOMEONE, 0.01), []
+
+    def lifter(seen: Seen, hypotheses: int, on_iteration: object = None) -> Tensor:
+        shown.append(seen)
+        return knowing(seen, hypotheses)
+
+    monkeypatch.setattr(animation, "load_lifter", lambda prior, steps, seed, device: lifter)
+    source, target = heatmap_file(tmp_path, aside=150.0), tmp_path / "a.bvh"
+    options = ["--prior", prior, "--camera", "1100,640,360", "--hypotheses", "3", "--device", "cpu"]
+    assert main(["lift", str(source), str(target), *options]) == 0
+    assert "24 frames," in capsys.readouterr().out
+    assert bvh.read(target).motion.fps == FPS
+    found, truth = posed(ClipFile(target).body)[0], posed(SOMEONE.motion)[0]
+    apart = np.linalg.norm(found - found[:, :1] - truth + truth[:, :1], axis=-1)
+    assert apart[:, [4, 5, 7, 8, 12, 18, 19, 20, 21]].mean() < 0.1
+    last = shown[-1]
+    if prior == "gfpose":
+        assert last.draws is None
+        return
+    assert last.draws is not None and last.draws.shape == (24, keypoints.DRAWS, 17, 2)
+    off = (last.draws - last.joints[:, None, :, :2]) / (last.doubt[:, None, :, :1])
+    wrist = JOINTS.index("left_wrist")
+    others = [j for j in range(17) if j != wrist]
+    torch.testing.assert_close(off[:, :, others].std(dim=1), torch.ones(24, 16, 2), rtol=0.2, atol=0)
+    there = off[:, :, wrist, 0] > 3.5
+    torch.testing.assert_close(there.float().mean(dim=1), torch.full((24,), 0.4), atol=0.1, rtol=0)
+
+
+def test_diffpose_s_own_way_from_heatmaps_to_an_animation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a network that knows how the person stands, and is told of nothing."""
+    knowing = Knowing(SOMEONE)
+    told = Sight.of(SOMEONE.pixels, np.ones((24, 17)), None, CAMERA, FPS).seen(knowing.distance)
+    truth = knowing(told, 1)[12, 0] / UNIT
+
+    class Oracle(PoseGraphNet):
+        def forward(self, pose: Tensor, centre: Tensor, step: Tensor, context: Tensor | None) -> Tensor:
+            return (truth - truth[:1]).expand_as(pose)
+
+    torch.manual_seed(0)
+    encoder = ContextEncoder(PARENTS, width=16, depth=1, frames=9)
+    prior = LiftingPrior(encoder, Oracle(PARENTS, context=0, width=8, blocks=0)).eval()
+    monkeypatch.setattr(lifters, "load_lifting_prior", lambda encoder: prior)
+    target = tmp_path / "a.npz"
+    options = ["--prior", "diffpose", "--camera", "1100,640,360", "--hypotheses", "3", "--device", "cpu"]
+    assert main(["lift", str(heatmap_file(tmp_path, aside=150.0)), str(target), *options]) == 0
+    motion = amass.read(target).motion
+    found, there = posed(motion)[0][12], posed(SOMEONE.motion)[0][12]
+    apart = np.linalg.norm(found - found[0] - there + there[0], axis=-1)
+    assert apart[[4, 5, 7, 8, 12, 18, 19, 20, 21]].mean() < 0.12
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights of GFPose are not in this checkout")

@@ -49,6 +49,26 @@ def test_every_iteration_raises_the_likelihood() -> None:
     assert (scores[1:] >= scores[:-1] - 1e-4).all()
 
 
+@pytest.mark.parametrize("apart", [10.0, 30.0])
+def test_two_modes_of_one_dimension_are_found_among_fifty_by_their_width(apart: float) -> None:
+    """As likely as the mixture that the samples are of."""
+    draw = generator()
+    which = torch.arange(600) < 180
+    data = torch.randn(16, 600, 50, generator=draw)
+    data[..., 7] += apart * which
+    widths = torch.ones(16, 50)
+    found = GaussianMixtures.fit(data, 4, draw, width=widths)
+    means = torch.zeros(16, 2, 50)
+    means[:, 1, 7] = apart
+    true = GaussianMixtures(torch.tensor([[0.7, 0.3]]).expand(16, -1), means, torch.ones(16, 2, 50))
+    assert (found.log_likelihood(data) > true.log_likelihood(data)).all()
+    unaware = GaussianMixtures.fit(data, 4, draw)
+    told, untold = (
+        ((m.weights * (m.means[..., 7] > 0.9 * apart)).sum(dim=1) - 0.3).abs() < 0.01 for m in (found, unaware)
+    )
+    assert int(told.sum()) >= 15 and int(untold.sum()) <= 8
+
+
 def test_one_component_is_the_mean_and_the_deviation() -> None:
     data = samples()
     found = GaussianMixtures.fit(data, 1, generator())

@@ -24,7 +24,7 @@ from engine import physical_memory
 from engine.commands import fit, fit_clip
 from engine.errors import EngineError, FileError, MotionError, WeightsError
 from engine.motion import amass, bone_map_file, bvh, files, intrinsics, keypoints, npz
-from engine.motion.keypoints import csv_file, sightings
+from engine.motion.keypoints import csv_file, heatmap_file, sightings
 from engine.motion.skeleton import MAX_NAME
 from engine.priors.released import load_released
 from fuzzing import shaped
@@ -39,6 +39,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "clip targets": fit_clip._targets,
     "pose targets": fit._targets,
     "keypoints": keypoints.read,
+    "heatmaps": heatmap_file.read,
     "intrinsics": intrinsics.read,
     "bone map": bone_map_file.read,
     "bone map by hand": bone_map_file.read_plain,

@@ -13,7 +13,7 @@ from seen_person import CAMERA, FPS, Knowing, person
 from engine.errors import MotionError
 from engine.motion.h36m import JOINTS
 from engine.priors.image_frame import image_frame
-from engine.tasks.lift.camera_space import Sight
+from engine.tasks.lift.camera_space import STEEPEST, Sight
 
 EVERYTHING = np.ones((40, 17))
 
@@ -68,6 +68,42 @@ def test_deviations_become_metres_at_the_person() -> None:
         other = Sight.of(pixels, EVERYTHING, sigma, CAMERA, FPS)
         moved.append(np.linalg.norm(other.tangents[20, 16] - aside.tangents[20, 16]))
     np.testing.assert_allclose(aside.width[20, 16], 5.5 * np.sqrt(moved[0] * moved[1]), rtol=0.03)
+
+
+def test_draws_go_where_keypoints_at_their_places_go() -> None:
+    someone, rng = person(aside=1.5), np.random.default_rng(0)
+    draws = someone.pixels[:, None] + rng.normal(0.0, 8.0, (40, 6, 17, 2))
+    exact = Sight.of(someone.pixels, EVERYTHING, None, CAMERA, FPS)
+    with_draws = Sight.of(someone.pixels, EVERYTHING, None, CAMERA, FPS, draws.astype(np.float32))
+    assert exact.draws is None and exact.seen(np.full(40, 4.0)).draws is None
+    assert with_draws.draws is not None and with_draws.draws.shape == (40, 6, 17, 2)
+    np.testing.assert_array_equal(with_draws.tangents, exact.tangents)
+    for n in range(6):
+        # The turns are those of the keypoints: only the wrist is moved.
+        pixels = someone.pixels.copy()
+        pixels[:, 13] = draws[:, n, 13]
+        moved = Sight.of(pixels, EVERYTHING, None, CAMERA, FPS)
+        np.testing.assert_allclose(with_draws.draws[:, n, 13], moved.tangents[:, 13], atol=1e-5)
+    part = with_draws.rows(slice(3, 7)).seen(np.array([3.0, 4.0, 5.0, 6.0]))
+    assert part.draws is not None
+    metres = with_draws.draws[3:7] * np.array([3.0, 4.0, 5.0, 6.0])[:, None, None, None]
+    np.testing.assert_allclose(part.draws, metres, rtol=1e-5)
+
+
+def test_draws_behind_the_camera_are_as_far_aside_as_any() -> None:
+    someone = person()
+    far = np.full((40, 1, 17, 2), 1e6, np.float32)
+    sight = Sight.of(someone.pixels, EVERYTHING, None, CAMERA, FPS, far)
+    assert sight.draws is not None and np.isfinite(sight.draws).all() and np.abs(sight.draws).max() <= STEEPEST
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [np.zeros((40, 17, 2)), np.zeros((39, 3, 17, 2)), np.zeros((40, 0, 17, 2)), np.full((40, 3, 17, 2), np.nan)],
+)
+def test_draws_that_cannot_be(draws: np.ndarray) -> None:
+    with pytest.raises(MotionError, match="Draws of heatmaps must be"):
+        Sight.of(person().pixels, EVERYTHING, None, CAMERA, FPS, draws)
 
 
 @settings(max_examples=40, deadline=None)

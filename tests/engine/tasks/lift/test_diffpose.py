@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
 from engine.errors import WeightsError
-from engine.motion.h36m import PARENTS
+from engine.motion.h36m import JOINTS, PARENTS
 from engine.priors.joint_prior import UNIT, Seen, centre, to_event
 from engine.priors.lifting_prior import LEAST_STD, Context, LiftingPrior
 from engine.priors.lifting_weights import (
@@ -24,6 +24,8 @@ from engine.priors.lifting_weights import (
 )
 from engine.tasks.lift import diffpose
 from engine.tasks.lift.diffpose import DiffPoseSettings, clip_context, hypotheses
+
+WRIST = JOINTS.index("left_wrist")
 
 
 class Oracle(PoseGraphNet):
@@ -89,6 +91,63 @@ def test_the_start_is_spread_as_heatmaps_and_encoder_say() -> None:
     )
 
 
+def two_places(frames: int, apart: float, share: float, width: float) -> Seen:
+    """Keypoints whose left wrist may as well be ``apart`` metres to the right: of the draws, a share is there."""
+    seen, generator = keypoints(frames, doubt=width), torch.Generator().manual_seed(2)
+    draws = seen.joints[:, None, :, :2] + width * torch.randn(1, 400, 17, 2, generator=generator)
+    draws[:, : round(400 * share), WRIST, 0] += apart
+    return Seen(seen.joints, seen.doubt, draws)
+
+
+@pytest.mark.parametrize("apart", [0.2, 0.5])
+def test_components_sit_on_both_modes_of_a_heatmap_and_weigh_what_they_do(apart: float) -> None:
+    prior = LiftingPrior(encoder(), PoseGraphNet(PARENTS, context=0, width=8, blocks=0))
+    context = Context(torch.zeros(8, 17, 16), torch.zeros(8, 17, 3), torch.full((8, 17, 3), 2.0))
+    seen = two_places(8, apart, share=0.3, width=0.02)
+    mixtures = prior.start(seen, context, 1000, torch.Generator().manual_seed(0))
+    off = (mixtures.means.unflatten(2, (17, 3))[:, :, WRIST, 0] - seen.joints[:, None, WRIST, 0] / UNIT) * UNIT
+    for place, weight in ((0.0, 0.7), (apart, 0.3)):
+        there = mixtures.weights * ((off - place).abs() < 0.02)
+        torch.testing.assert_close(there.sum(dim=1), torch.full((8,), weight), atol=0.02, rtol=0)
+    stds = mixtures.stds.unflatten(2, (17, 3))
+    mean = (mixtures.weights[..., None, None] * stds).sum(dim=1)
+    torch.testing.assert_close(mean[..., :2], torch.full((8, 17, 2), 0.02 / UNIT), rtol=0.15, atol=0)
+    torch.testing.assert_close(mean[..., 2], torch.full((8, 17), 2.0), rtol=0.15, atol=0)
+    # Without draws there is one Gaussian, and no component is where the other mode is.
+    alone = prior.start(seen.without_draws(), context, 1000, torch.Generator().manual_seed(0))
+    off = alone.means.unflatten(2, (17, 3))[:, :, WRIST, 0] * UNIT - seen.joints[:, None, WRIST, 0]
+    assert float(off.abs().max()) < 0.08
+
+
+def test_draws_of_narrow_heatmaps_are_spread_as_little_as_any_and_hidden_joints_have_none() -> None:
+    prior = LiftingPrior(encoder(), PoseGraphNet(PARENTS, context=0, width=8, blocks=0), components=1)
+    context = Context(torch.zeros(3, 17, 16), torch.ones(3, 17, 3), torch.full((3, 17, 3), 2.0))
+    seen = two_places(3, apart=0.0, share=0.0, width=1e-4)
+    seen.doubt[:, 5] = torch.inf
+    mixtures = prior.start(seen, context, 1000, torch.Generator().manual_seed(0))
+    stds, means = (a[:, 0].unflatten(1, (17, 3)) for a in (mixtures.stds, mixtures.means))
+    others = [j for j in range(17) if j != 5]
+    torch.testing.assert_close(stds[:, others, :2], torch.full((3, 16, 2), LEAST_STD), rtol=0.1, atol=0)
+    torch.testing.assert_close(stds[:, 5], torch.full((3, 3), 2.0), rtol=0.1, atol=0)
+    torch.testing.assert_close(means[:, 5], torch.ones(3, 3), rtol=0, atol=0.25)
+
+
+@pytest.mark.parametrize("frames", [1, 9])
+def test_hypotheses_take_either_mode_of_a_heatmap_as_often_as_it_says(frames: int) -> None:
+    """Whoever believes what they are shown ends in the mode that they started from; a clip keeps to it."""
+    seen = two_places(40, apart=0.6, share=0.4, width=0.01)
+    seen = Seen(seen.joints[:1].expand(40, -1, -1) + 0.4, seen.doubt, seen.draws[:1].expand(40, -1, -1, -1) + 0.4)
+    prior = LiftingPrior(encoder(frames), Doubtful()).eval()
+    found = hypotheses(seen, prior, DiffPoseSettings(hypotheses=200, alike=True))
+    right = found[:, :, WRIST, 0] - seen.joints[:, None, WRIST, 0] > 0.3
+    assert abs(float(right.float().mean()) - 0.4) < 0.1
+    assert torch.equal(right, right[:1].expand_as(right))
+    truth = torch.randn(17, 3)
+    certain = hypotheses(seen, LiftingPrior(encoder(frames), Oracle(truth)).eval(), DiffPoseSettings())
+    there = truth * UNIT + torch.tensor([1.0, 1.0, 0.0]) * seen.joints[:, None, :1]
+    torch.testing.assert_close(certain, there.expand_as(certain), atol=1e-4, rtol=0)
+
+
 def test_an_oracle_s_pose_comes_out_after_five_steps() -> None:
     seen = keypoints(6)
     seen = Seen(seen.joints + 0.4, seen.doubt)
@@ -115,7 +174,7 @@ def test_hypotheses_differ_as_the_start_does_and_do_not_depend_on_their_number()
 def test_hypotheses_alike_go_on_from_frame_to_frame(alike: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diffpose, "FRAMES_AT_ONCE", 16)
     pose, prior = keypoints(1, doubt=0.05), LiftingPrior(encoder(), Doubtful()).eval()
-    still = Seen(*(a.expand(40, -1, -1) for a in pose))
+    still = pose.repeated(40)
     drift = 1e-5 * torch.arange(40.0)[:, None, None] * torch.tensor([1.0, 1.0, 0.0])
     drift = drift * (torch.arange(17) != 0)[:, None]
     settings = DiffPoseSettings(hypotheses=6, alike=alike)
@@ -149,8 +208,8 @@ def test_windows_cover_a_clip_of_any_length(frames: int) -> None:
     else:
         # The first frames are told of by the first window, the last by the last.
         with torch.no_grad():
-            first = prior.context(Seen(*(a[:9] for a in seen)), torch.ones(1, 9, dtype=torch.bool))
-            last = prior.context(Seen(*(a[-9:] for a in seen)), torch.ones(1, 9, dtype=torch.bool))
+            first = prior.context(seen.rows(slice(9)), torch.ones(1, 9, dtype=torch.bool))
+            last = prior.context(seen.rows(slice(-9, None)), torch.ones(1, 9, dtype=torch.bool))
         torch.testing.assert_close(context.features[0], first.features[0])
         torch.testing.assert_close(context.features[-1], last.features[-1])
 
