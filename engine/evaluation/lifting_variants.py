@@ -14,7 +14,7 @@ from engine.training import train
 SIZES = {"hidden": 512, "embed": 256}
 BATCH, TIMES_PER_BATCH = 512, 128
 ITERATIONS = 2000
-GRAPH_WIDTH, GRAPH_BATCH, GRAPH_ITERATIONS = 64, 256, 2000
+GRAPH_WIDTH, GRAPH_BATCH, GRAPH_ITERATIONS = 64, 256, 1500
 GRAPH_WORDS = (
     f"Networks of {GRAPH_WIDTH} features a joint and as many of its context, trained alike for {GRAPH_ITERATIONS} "
     f"iterations of {GRAPH_BATCH} frames on one encoder; the bundled ones are twice as wide and were trained longer."

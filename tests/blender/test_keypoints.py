@@ -136,6 +136,12 @@ def test_a_rig_lies_over_the_keypoints(walker: tuple[str, Any], tmp_path: Path) 
     assert abs(depths[1] / depths[0] - 1.0) < 0.15, "as far away as the rig's own size says"
 
 
+def test_the_other_prior_lifts_too(walking: Any) -> None:
+    assert animate(walking.path, prior="diffpose", hypotheses=5) == "FINISHED"
+    frames = range(1, LAST + 1)
+    assert off(projected(walking.ob, BONES["smpl"], frames), walking.seen) < OFF
+
+
 def test_camera_and_armature_may_move(walking: Any) -> None:
     """The camera travels and zooms, and the armature hangs on something that turns: the picture is all the same."""
     ob, camera, scene = walking.ob, walking.camera, bpy.context.scene
@@ -327,12 +333,6 @@ def a_rig_of_nobody(walking: Any) -> dict[str, Any]:
     return {}
 
 
-def a_prior_without_weights(walking: Any) -> dict[str, Any]:
-    if list((Path(__file__).resolve().parents[2] / "engine" / "weights").glob("*diffpose*")):
-        pytest.skip("DiffPose has its weights here")
-    return {"prior": "diffpose"}
-
-
 def an_armature_without_extent(walking: Any) -> dict[str, Any]:
     walking.ob.scale = (0.0, 0.0, 0.0)
     return {}
@@ -364,7 +364,6 @@ MISUSES = {
     more_than_was_drawn: "Of 4 hypotheses, 5 animations cannot be made",
     keys_of_the_original: "Keypoints need keys",
     a_rig_of_nobody: "map these joints by hand",
-    a_prior_without_weights: "diffpose_clip.safetensors is missing",
     an_armature_without_extent: "scaled to nothing",
     slow_keypoints: "raise their frame rate",
     work_in_progress: "DPoser is at work",
