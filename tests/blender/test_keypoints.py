@@ -21,7 +21,6 @@ bpy = pytest.importorskip("bpy")
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Euler, Matrix, Vector  # noqa: E402
 
-from engine.motion.keypoints.layouts import MEDIAPIPE_33  # noqa: E402
 from rigcheck.extension import part  # noqa: E402
 from rigcheck.misuse import Tool, check_sentence, differing, digest, drive  # noqa: E402
 from rigcheck.rigify import animate as animate_rigify  # noqa: E402
@@ -189,10 +188,11 @@ def test_a_smaller_picture_of_the_same_proportions_will_do(walking: Any) -> None
 
 def test_shares_of_images_of_no_known_size_are_the_renders(walking: Any) -> None:
     """MediaPipe's landmarks tell no size: they lie over the render, as pixels of images of no known size do."""
-    index = {name: MEDIAPIPE_33.index(name) for name in BONES["smpl"]}
+    first = {"shoulder": 11, "elbow": 13, "wrist": 15, "hip": 23, "knee": 25, "ankle": 27}  # left; right is next
+    index = {f"{side}_{limb}": first[limb] + (side == "right") for side in ("left", "right") for limb in LIMBS}
     frames = []
     for row in (walking.seen / [1280, 720]).tolist():
-        seen = dict(zip(index.values(), row, strict=True))
+        seen = {index[name]: at for name, at in zip(BONES["smpl"], row, strict=True)}
         frames.append([
             {"x": seen.get(i, (0.5, 0.5))[0], "y": seen.get(i, (0.5, 0.5))[1], "z": 0.0, "visibility": float(i in seen)}
             for i in range(33)

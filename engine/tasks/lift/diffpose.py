@@ -28,12 +28,15 @@ class DiffPoseSettings:
         hypotheses: N; the paper's pose is the mean of 5.
         steps: of DDIM through the diffusion's K.
         seed: of components and noise.
+        temperature: what the noise is scaled by that a hypothesis starts from in its component, 1 in the paper. Half of
+            it leaves the hypotheses' best as near, and each of them and their mean nearer.
         alike: draw the same for all frames, so that a hypothesis goes on from frame to frame.
     """
 
     hypotheses: int = 5
     steps: int = 5
     seed: int = 0
+    temperature: float = 0.5
     alike: bool = False
 
 
@@ -67,7 +70,7 @@ def hypotheses(
         chances = torch.rand(each if settings.alike else len(draws), generator=generator)
         frame = mixtures.draw(chances.repeat(len(draws) // len(chances)))
         repeated = Context(*(a.repeat_interleave(each, dim=0) for a in (here.features, here.mean, here.std)))
-        noise = Noise(settings.seed * 1_000_003 + draws)
+        noise = Noise(settings.seed * 1_000_003 + draws, settings.temperature)
 
         def report(step: int, of: int, place: int = place) -> None:
             if on_iteration:

@@ -66,7 +66,8 @@ def _diffpose(steps: int, seed: int, device: torch.device) -> Lifter:
     prior = load_lifting_prior(encoder="clip").to(device)
 
     def lift(seen: Seen, hypotheses: int, on_iteration: OnIteration | None = None) -> Tensor:
-        settings = diffpose.DiffPoseSettings(hypotheses, steps, seed, alike=True)
+        # As warm as the diffusion itself: how far hypotheses lie apart is what tells how sure a joint is.
+        settings = diffpose.DiffPoseSettings(hypotheses, steps, seed, temperature=1.0, alike=True)
         return diffpose.hypotheses(seen.to(device), prior, settings, on_iteration).cpu()
 
     return lift

@@ -161,13 +161,16 @@ def test_an_oracle_s_pose_comes_out_after_five_steps() -> None:
 
 def test_hypotheses_differ_as_the_start_does_and_do_not_depend_on_their_number() -> None:
     seen, prior = keypoints(40, doubt=0.05), LiftingPrior(encoder(), Doubtful()).eval()
-    found = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8))
+    found = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, temperature=1.0))
     spread = found[:, :, 1:, :2].std(dim=1).square().mean().sqrt()
     # Components lie apart from each other besides spreading, which does not grow.
     assert 0.05 < float(spread) < 0.05 * growth(prior)
-    again = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8))
+    again = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, temperature=1.0))
     assert torch.equal(found, again)
-    assert not torch.equal(found, hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, seed=1)))
+    # The start's noise alone is scaled; how far components lie apart is not.
+    calm = hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, temperature=0.0))
+    assert 0.0 < float(calm[:, :, 1:, :2].std(dim=1).square().mean().sqrt()) < 0.9 * float(spread)
+    assert not torch.equal(found, hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, temperature=1.0, seed=1)))
 
 
 @pytest.mark.parametrize("alike", [False, True])
@@ -177,7 +180,7 @@ def test_hypotheses_alike_go_on_from_frame_to_frame(alike: bool, monkeypatch: py
     still = pose.repeated(40)
     drift = 1e-5 * torch.arange(40.0)[:, None, None] * torch.tensor([1.0, 1.0, 0.0])
     drift = drift * (torch.arange(17) != 0)[:, None]
-    settings = DiffPoseSettings(hypotheses=6, alike=alike)
+    settings = DiffPoseSettings(hypotheses=6, temperature=1.0, alike=alike)
     found = hypotheses(still, prior, settings)
     moved = hypotheses(Seen(still.joints + drift, still.doubt), prior, settings)
     assert float(found.std(dim=1)[:, 1:, :2].mean()) > 0.05
@@ -191,7 +194,7 @@ def test_hypotheses_alike_go_on_from_frame_to_frame(alike: bool, monkeypatch: py
 
 def test_a_standard_diffusion_starts_from_white_noise() -> None:
     prior = LiftingPrior(encoder(), Doubtful(), standard=True).eval()
-    found = to_event(hypotheses(keypoints(50), prior, DiffPoseSettings(hypotheses=4)))
+    found = to_event(hypotheses(keypoints(50), prior, DiffPoseSettings(hypotheses=4, temperature=1.0)))
     assert abs(float(found.mean())) < 0.05 and abs(float(found.std()) / growth(prior) - 1.0) < 0.05
 
 
