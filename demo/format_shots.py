@@ -16,10 +16,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from demo.__main__ import DemoError, blender, say
+from demo import on_a_sample
+from demo.__main__ import DemoError, say
 from demo.keypoint_files import FORMATS
 from demo.keypoint_shots import row
-from demo.pictures import font
+from demo.pictures import font, side_by_side, stacked
 from demo.tool_shots import DOCS, WIDTH
 
 RESULTS = DOCS.parent / "results"
@@ -54,9 +55,7 @@ best similarity of each frame.
 def strip(label: str, characters: list[str], folder: Path) -> Image.Image:
     """What became of one file: the characters side by side, and its name."""
     parts = [row(name, folder, BESIDE, WIDTH // len(characters)) for name in characters]
-    joined = Image.new("RGB", (sum(part.width for part in parts), parts[0].height), "white")
-    for number, part in enumerate(parts):
-        joined.paste(part, (sum(other.width for other in parts[:number]), 0))
+    joined = side_by_side(parts)
     pen = ImageDraw.Draw(joined)
     pen.text((10, 8), label, font=font(20, "bold"), fill="white", stroke_width=2, stroke_fill="black")
     return joined
@@ -88,15 +87,10 @@ def main() -> int:
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            user = str(folder)
             say("Making the sample, and animating its characters from every keypoint file")
-            sample = folder / "sample.blend"
-            blender("demo.sample_blend", sample, log=folder / "sample.log", BLENDER_USER_RESOURCES=user)
-            log = folder / "session.log"
-            arguments = (options.extension.resolve(), sample, folder, *([Path("both")] if options.both else []))
-            blender("demo.format_session", *arguments, log=log, BLENDER_USER_RESOURCES=user)
-            publish(folder)
+            more = [Path("both")] if options.both else []
+            on_a_sample.run("demo.format_session", options.extension, Path(temporary), *more)
+            publish(Path(temporary))
     except DemoError as error:
         print(error, file=sys.stderr)
         return 1
@@ -110,11 +104,8 @@ def publish(folder: Path) -> None:
     for label, (name, _) in FORMATS.items():
         characters = [one["character"] for one in content["rows"] if one["format"] == label]
         strips.append(strip(label, characters, folder / name.partition(".")[0]))
-    whole = Image.new("RGB", (strips[0].width, sum(one.height for one in strips)), "white")
-    for number, one in enumerate(strips):
-        whole.paste(one, (0, sum(other.height for other in strips[:number])))
     target = DOCS / "keypoint_formats.jpg"
-    whole.save(target, quality=QUALITY, optimize=True)
+    stacked(strips).save(target, quality=QUALITY, optimize=True)
     say(f"{target.name} ({target.stat().st_size / 1e3:.0f} KB)")
     text = page(content)
     (RESULTS / "keypoint_formats.md").write_text(text, encoding="utf-8")

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from demo.__main__ import DemoError, blender, say
+from demo import on_a_sample
+from demo.__main__ import DemoError, say
+from demo.pictures import side_by_side, stacked
 from demo.tool_shots import DOCS, QUALITY, WIDTH
 from engine.motion.h36m import JOINTS, PARENTS
 
@@ -76,10 +78,7 @@ def row(name: str, folder: Path, beside: float, wide: int = WIDTH) -> Image.Imag
         corner = np.clip(FINE * (low[number] + high[number]) / 2.0 - size / 2.0, 0.0, np.array(whole.size) - size)
         box = tuple(np.concatenate([corner, corner + size]).round().astype(int).tolist())
         cuts.append(whole.crop(box).resize((width, round(width / beside))))
-    joined = Image.new("RGB", (sum(cut.width for cut in cuts), cuts[0].height), "white")
-    for number, cut in enumerate(cuts):
-        joined.paste(cut, (number * cut.width, 0))
-    return joined
+    return side_by_side(cuts)
 
 
 def main() -> int:
@@ -92,14 +91,9 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            user = str(folder)
             say("Making the sample and animating its characters")
-            sample = folder / "sample.blend"
-            blender("demo.sample_blend", sample, log=folder / "sample.log", BLENDER_USER_RESOURCES=user)
             files = [] if options.keypoints is None else [options.keypoints.resolve()]
-            log = folder / "session.log"
-            arguments = (options.extension.resolve(), sample, folder, *files)
-            blender("demo.keypoint_session", *arguments, log=log, BLENDER_USER_RESOURCES=user)
+            log = on_a_sample.run("demo.keypoint_session", options.extension, folder, *files)
             for line in log.read_text(encoding="utf-8").splitlines():
                 if "Animated" in line:
                     say(line.removeprefix("Info: "))
@@ -107,10 +101,7 @@ def main() -> int:
     except DemoError as error:
         print(error, file=sys.stderr)
         return 1
-    whole = Image.new("RGB", (rows[0].width, sum(one.height for one in rows)), "white")
-    for number, one in enumerate(rows):
-        whole.paste(one, (0, sum(other.height for other in rows[:number])))
-    whole.save(options.out, quality=QUALITY, optimize=True)
+    stacked(rows).save(options.out, quality=QUALITY, optimize=True)
     say(f"{options.out.name} ({options.out.stat().st_size / 1e3:.0f} KB)")
     return 0
 

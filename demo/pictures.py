@@ -23,6 +23,22 @@ def font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_manager.findfont(family), size)
 
 
+def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one height in a row."""
+    joined = Image.new("RGB", (sum(one.width for one in pictures), pictures[0].height), "white")
+    for number, one in enumerate(pictures):
+        joined.paste(one, (sum(other.width for other in pictures[:number]), 0))
+    return joined
+
+
+def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one width, one above the other."""
+    joined = Image.new("RGB", (pictures[0].width, sum(one.height for one in pictures)), "white")
+    for number, one in enumerate(pictures):
+        joined.paste(one, (0, sum(other.height for other in pictures[:number])))
+    return joined
+
+
 def strip(before: Path, after: Path, places: np.ndarray, times: np.ndarray, target: Path) -> None:
     """Lay the two rendered rows one above the other, named and with the time under each figure.
 

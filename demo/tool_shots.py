@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from demo import on_a_sample
 from demo.__main__ import HERE, DemoError, blender, say
 from demo.pictures import BLUE, ORANGE, font
 
@@ -83,12 +84,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            user = str(folder)
             say("Making the sample and using the tools on it")
-            sample = folder / "sample.blend"
-            blender("demo.sample_blend", sample, log=folder / "sample.log", BLENDER_USER_RESOURCES=user)
-            arguments = (options.extension.resolve(), sample, folder, *map(Path, options.pages))
-            blender("demo.tool_session", *arguments, log=folder / "session.log", BLENDER_USER_RESOURCES=user)
+            on_a_sample.run("demo.tool_session", options.extension, folder, *map(Path, options.pages))
             for source in sorted(folder.glob("*.npz")):
                 target = photograph(source, folder)
                 say(f"{target.relative_to(HERE.parent)} ({target.stat().st_size / 1e3:.0f} KB)")

@@ -64,12 +64,7 @@ def read(
     with entries(path.name, io.BytesIO(content), advice) as (archive, found):
         if keys is not None:
             found = {key: entry for key, entry in found.items() if key in keys}
-        size = sum(entry.file_size for entry in found.values())
-        if size > most:
-            raise FileError(
-                f"{path.name} unpacks to {size / 1e9:.1f} GB, and {most / 1e9:.1f} GB is the most that is read; "
-                "choose another file."
-            )
+        size = unpacked_size(path.name, found, most, "choose another file")
         physical_memory.check(path.name, COPIES * size)
         return {key: unpacked(archive, entry) for key, entry in found.items()}
 
@@ -101,6 +96,16 @@ def entries(
         zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
     ) as error:  # fmt: skip
         raise FileError(f"{name} is not an intact .npz archive; {advice}.") from error
+
+
+def unpacked_size(name: str, found: Mapping[str, zipfile.ZipInfo], most: int, advice: str) -> int:
+    """Bytes of members together; FileError with ``advice`` where they are more than ``most``."""
+    size = sum(entry.file_size for entry in found.values())
+    if size > most:
+        raise FileError(
+            f"{name} unpacks to {size / 1e9:.1f} GB, and {most / 1e9:.1f} GB is the most that is read; {advice}."
+        )
+    return size
 
 
 @contextmanager

@@ -157,12 +157,7 @@ def opened(path: Path, most: int = files.MAX_BYTES, advice: str = "export it aga
         with npz.entries(path.name, cast(IO[bytes], _Sparing(stream)), advice) as (archive, found):
             if len(archive.infolist()) > npz.MAX_MEMBERS:
                 raise FileError(f"{path.name} holds more than {npz.MAX_MEMBERS} arrays; choose another file.")
-            whole = sum(entry.file_size for entry in found.values())
-            if whole > most:
-                raise FileError(
-                    f"{path.name} unpacks to {whole / 1e9:.1f} GB, and {most / 1e9:.1f} GB is the most that is read; "
-                    "cut it into shorter clips."
-                )
+            npz.unpacked_size(path.name, found, most, "cut it into shorter clips")
             yield Archive(path.name, advice, found.keys(), archive, found)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -48,10 +46,6 @@ SAMPLER_WORDS = (
     f"Sampled by {SETTINGS.sampler} in {SETTINGS.steps} steps of shrinking length unless said otherwise; the paper "
     "takes 1,000 equal steps of Euler-Maruyama."
 )
-
-
-Load = Callable[[int], JointPrior]
-"""The prior of a seed."""
 
 
 def _say(context: Context, table: str, what: str, seed: int) -> None:
@@ -143,10 +137,10 @@ def table_4(context: Context) -> Table:
 
 def table_5(context: Context) -> Table:
     """2D with missing joints and parts."""
-    priors: dict[str, Load] = {
-        "U3D (bundled)": lambda seed: load_joint_prior(),
-        "HPJ-001": partial(_variant, context, LifterVariant((0, 0, 0.1), "2d")),
-        "HPJ-020": partial(_variant, context, LifterVariant((0, 0.2, 0), "2d")),
+    priors: dict[str, JointPrior] = {
+        "U3D (bundled)": load_joint_prior(),
+        "HPJ-001": _variant(context, LifterVariant((0, 0, 0.1), "2d")),
+        "HPJ-020": _variant(context, LifterVariant((0, 0.2, 0), "2d")),
     }
     columns = ("1 joint", "2 joints", *LIMBS_2D)
     rows: dict[str, dict[str, list[float]]] = {name: {} for name in priors}
@@ -159,11 +153,11 @@ def table_5(context: Context) -> Table:
             mask = torch.zeros(len(truth), len(JOINTS), dtype=torch.bool)
             mask.scatter_(1, torch.tensor(LOSABLE)[order[:, :count]], True)
             lost[columns[count - 1]] = mask
-        for name, load in priors.items():
+        for name, prior in priors.items():
             for column in columns:
                 if (name == "HPJ-001" and column in LIMBS_2D) or (name == "HPJ-020" and column not in LIMBS_2D):
                     continue
-                drawn = _drawn(load(seed), without(seen, lost[column]), seed)
+                drawn = _drawn(prior, without(seen, lost[column]), seed)
                 rows[name].setdefault(f"{column} mm", []).append(least(drawn, truth, (200,))[200])
                 _say(context, "5", f"{name}, {column}", seed)
     names = tuple(f"{column} mm" for column in columns)
@@ -182,7 +176,7 @@ def table_5(context: Context) -> Table:
     )
 
 
-def _variant(context: Context, variant: LifterVariant, seed: int) -> JointPrior:
+def _variant(context: Context, variant: LifterVariant) -> JointPrior:
     """Trained once, whatever the seed of the people."""
     return load_joint_prior(weights(variant, 0, context.data, context.device))
 
@@ -190,22 +184,22 @@ def _variant(context: Context, variant: LifterVariant, seed: int) -> JointPrior:
 def table_6(context: Context) -> Table:
     """3D with a missing limb."""
     bundled, means = "U3D (bundled)", f"U3D (bundled), means of {DRAWS} draws"
-    priors: dict[str, Load] = {
-        bundled: lambda seed: load_joint_prior(),
-        "HPJ-020": partial(_variant, context, LifterVariant((0, 0.2, 0), "3d")),
+    priors: dict[str, JointPrior] = {
+        bundled: load_joint_prior(),
+        "HPJ-020": _variant(context, LifterVariant((0, 0.2, 0), "3d")),
     }
     columns = tuple(f"{limb}, S = {count} mm" for limb in LIMBS_3D for count in (1, 200))
     rows: dict[str, dict[str, list[float]]] = {name: {} for name in priors}
     for seed in range(context.seeds):
         truth = some_people(context, seed, FEW)
-        for name, load in priors.items():
+        for name, prior in priors.items():
             for limb in LIMBS_3D:
                 lost = torch.from_numpy(part_mask(limb.replace(" ", "_")))
-                drawn = _drawn(load(seed), without(in_3d(truth), lost), seed)
+                drawn = _drawn(prior, without(in_3d(truth), lost), seed)
                 for count, value in least(drawn, truth, (1, 200)).items():
                     rows[name].setdefault(f"{limb}, S = {count} mm", []).append(value)
                 if name == bundled:
-                    many = _drawn(load(seed), without(in_3d(truth), lost), seed, hypotheses=DRAWS)
+                    many = _drawn(prior, without(in_3d(truth), lost), seed, hypotheses=DRAWS)
                     value = least(representatives(many, 200, seed), truth, (200,))[200]
                     rows.setdefault(means, {}).setdefault(f"{limb}, S = 200 mm", []).append(value)
                 _say(context, "6", f"{name}, {limb}", seed)
@@ -230,7 +224,7 @@ def table_7(context: Context) -> Table:
     noises = {f"Gaussian {1000 * std:g} mm": (std, False) for std in (0.0, 0.02, 0.04, 0.08)}
     noises |= {f"uniform {1000 * half:g} mm": (half, True) for half in (0.03, 0.06, 0.12)}
     prior = load_joint_prior()
-    alone = partial(_variant, context, LifterVariant((1.0, 0, 0), "2d"))
+    alone = _variant(context, LifterVariant((1.0, 0, 0), "2d"))
     rows: dict[str, dict[str, list[float]]] = {}
 
     def note(row: str, column: str, found: Tensor, truth: Tensor) -> None:
@@ -249,7 +243,7 @@ def table_7(context: Context) -> Table:
             # The noise of clean poses is not known to be none: they are taken for as noisy as capture is, 5 mm.
             start = max(std, 0.005)
             note("U3D (bundled)", column, denoise(noisy, start, prior), truth)
-            note("HPJ-T00", column, denoise(noisy, start, alone(seed)), truth)
+            note("HPJ-T00", column, denoise(noisy, start, alone), truth)
             released = 0.05 if std < 0.05 else 0.1
             note("U3D (bundled), released steps", column, denoise_as_released(noisy, released, prior), truth)
             _say(context, "7", column, seed)
@@ -289,15 +283,15 @@ def table_9(context: Context) -> Table:
         row[columns[1]].append(drawn.shape[0] * drawn.shape[1] / seconds)
         _say(context, "9", name, seed)
 
+    bundled = load_joint_prior()
     for seed in range(context.seeds):
-        bundled = load_joint_prior()
         for steps in (10, 20, 50, 100):
             measure(f"bundled, {steps} steps", bundled, seed, steps=steps)
         for steps in (50, 200):
             equal = {"sampler": "euler-maruyama", "bend": 1.0, "steps": steps}
             measure(f"bundled, {steps} equal steps of Euler-Maruyama", bundled, seed, **equal)
         for name, size in sizes.items():
-            measure(f"{name}, {SETTINGS.steps} steps", _variant(context, LifterVariant(sizes=size), seed), seed)
+            measure(f"{name}, {SETTINGS.steps} steps", _variant(context, LifterVariant(sizes=size)), seed)
     paper = {
         "1,000 steps, 2 blocks, width 1024": (35.6, 240), "500 steps": (36.1, 594), "2,000 steps": (35.7, 107),
         "3 blocks": (37.2, 154), "4 blocks": (37.1, 123), "width 512": (44.3, 461), "width 2048": (37.6, 79),
@@ -331,7 +325,7 @@ def table_10(context: Context) -> Table:
     for seed in range(context.seeds):
         truth = some_people(context, seed, FEW)
         for variant in variants:
-            prior = _variant(context, variant, seed)
+            prior = _variant(context, variant)
             drawn = _drawn(prior, keypoints(truth, "detected", seed), seed, approach="conditional")
             row = rows.setdefault(_masked(variant), {column: [] for column in columns})
             for count, value in least(drawn, truth, (1, 200)).items():
@@ -371,7 +365,7 @@ def _approaches(
             if kind == "legs":
                 seen = without(seen, torch.from_numpy(part_mask("left_leg", "right_leg")))
         for model, variant in [("U3D (bundled)", None), *trained.items()]:
-            prior = load_joint_prior() if variant is None else _variant(context, variant, seed)
+            prior = load_joint_prior() if variant is None else _variant(context, variant)
             for approach in APPROACHES:
                 if variant is not None and variant.masks[0] == 1.0 and approach != "imputation":
                     continue

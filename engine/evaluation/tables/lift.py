@@ -61,9 +61,8 @@ def _joints(motion: BodyMotion) -> np.ndarray:
     return joints.numpy() + motion.transl[:, None]
 
 
-def _stages(clip: Filmed, prior: str, seed: int, device: str) -> dict[str, dict[str, float]]:
+def _stages(clip: Filmed, lifter: _Kept, seed: int, device: str) -> dict[str, dict[str, float]]:
     """Figures of a clip by stage."""
-    lifter = _Kept(load_lifter(prior.lower(), None, seed, device))
     sure = np.ones(clip.pixels.shape[:2])
     settings = LiftSettings(hypotheses=HYPOTHESES, height=float(stature(clip.offsets)), seed=seed, device=device)
     begin = time.perf_counter()
@@ -90,10 +89,11 @@ def lift_table(context: Context) -> Table:
     rows: dict[str, dict[str, list[float]]] = {f"{prior}, {stage}": {} for prior in PRIORS for stage in STAGES}
     count = max(2, CLIPS // context.scale)
     for seed in range(context.seeds):
+        lifters = {prior: _Kept(load_lifter(prior.lower(), None, seed, context.device)) for prior in PRIORS}
         gathered: dict[str, list[dict[str, float]]] = {row: [] for row in rows}
         for clip in film(context.data / "test", count, FRAMES, seed):
-            for prior in PRIORS:
-                for stage, figures in _stages(clip, prior, seed, context.device).items():
+            for prior, lifter in lifters.items():
+                for stage, figures in _stages(clip, lifter, seed, context.device).items():
                     gathered[f"{prior}, {stage}"].append(figures)
         for row, of_clips in gathered.items():
             for column in of_clips[0]:

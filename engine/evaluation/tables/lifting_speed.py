@@ -57,13 +57,13 @@ def lifting_speed(context: Context) -> Table:
     kept = torch.get_num_threads()
     rows: dict[str, dict[str, list[float]]] = {}
     columns: list[str] = []
+    works = _works(context, device)
     try:
         for count in threads:
             torch.set_num_threads(count)
             where = f"{count} thread{'s' * (count > 1)}" if device.type == "cpu" else device.type
             speed, ratio = f"poses per second, {where}", f"times the paper's sampler, {where}"
             columns += [speed, ratio]
-            works = _works(context, device)
             works[f"{FAST} ({STEPS['gfpose']} steps)"]()  # what is made once
             for _ in range(context.seeds):
                 paper = 0.0

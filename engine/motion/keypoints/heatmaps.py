@@ -10,7 +10,6 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 FAINT = 0.01
 """Of a heatmap's largest value, what is taken for the network's noise: over a whole map even little adds up."""
@@ -27,6 +26,8 @@ def peaks(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def strongest_mode(shares: np.ndarray) -> np.ndarray:
     """(N, H, W) bool: the cells of heatmaps from which the way steepest upwards leads to the highest place."""
+    from scipy.ndimage import gaussian_filter  # the engine starts without it
+
     count, height, width = shares.shape
     smooth = gaussian_filter(shares, (0.0, SMOOTHED, SMOOTHED), mode="constant")
     framed = np.pad(smooth, ((0, 0), (1, 1), (1, 1)), constant_values=-1.0)

@@ -62,15 +62,15 @@ def hypotheses(
         rows = slice(first, first + FRAMES_AT_ONCE)
         part = centred.rows(rows)
         here = Context(context.features[rows], context.mean[rows], context.std[rows])
-        draws = np.tile(np.arange(each), len(part.joints))
-        if not settings.alike:
-            draws = first * each + np.arange(len(draws))
-        generator = torch.Generator().manual_seed(settings.seed + (0 if settings.alike else first))
+        # Draws are of all frames, or of the first and for every one the same.
+        begin, own = (0, 1) if settings.alike else (first, len(part.joints))
+        times_over = len(part.joints) // own
+        generator = torch.Generator().manual_seed(settings.seed + begin)
         mixtures = prior.start(part, here, SAMPLES, generator, settings.alike).repeated(each)
-        chances = torch.rand(each if settings.alike else len(draws), generator=generator)
-        frame = mixtures.draw(chances.repeat(len(draws) // len(chances)))
+        frame = mixtures.draw(torch.rand(own * each, generator=generator).repeat(times_over))
         repeated = Context(*(a.repeat_interleave(each, dim=0) for a in (here.features, here.mean, here.std)))
-        noise = Noise(settings.seed * 1_000_003 + draws, settings.temperature)
+        who = np.tile(begin * each + np.arange(own * each), times_over)
+        noise = Noise(settings.seed * 1_000_003 + who, settings.temperature)
 
         def report(step: int, of: int, place: int = place) -> None:
             if on_iteration:
