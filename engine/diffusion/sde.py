@@ -73,32 +73,27 @@ class SubVP:
         return ((root - self.beta_min) / slope).clamp(self.t_min, self.t_max)
 
 
-@dataclass(frozen=True)
-class DiscreteVP:
-    """Variance-preserving diffusion in K steps (Ho et al. 2020, eq. 4): t counts the steps, 0 for the data.
+class _InSteps:
+    """A variance-preserving diffusion in K steps (Ho et al. 2020, eq. 4): t counts the steps, 0 for the data.
 
-    alpha_k^2 is the product of 1 - beta_i over the first k steps, the betas rising linearly; sigma^2 = 1 - alpha^2.
-
-    Attributes:
-        steps: K.
-        beta_first, beta_last: of the first and the last step.
+    alpha_k^2 is the product of 1 - beta_i over the first k steps; sigma^2 = 1 - alpha^2.
     """
 
     steps: int
-    beta_first: float
-    beta_last: float
-
-    t_min: float = 0.0
 
     @property
     def t_max(self) -> float:
         """K."""
         return float(self.steps)
 
+    @property
+    def betas(self) -> Tensor:
+        """(K,) float64."""
+        raise NotImplementedError
+
     @cached_property
     def _squared(self) -> Tensor:
-        betas = torch.linspace(self.beta_first, self.beta_last, self.steps, dtype=torch.float64)
-        return torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1.0 - betas, dim=0)])
+        return torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1.0 - self.betas, dim=0)])
 
     def marginal(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """alpha and sigma of whole steps t from 0 to K, each of t's shape."""
@@ -112,3 +107,48 @@ class DiscreteVP:
             TypeError: always.
         """
         raise TypeError("A diffusion in discrete steps has no drift; sample it by DDIM.")
+
+
+@dataclass(frozen=True)
+class DiscreteVP(_InSteps):
+    """Betas that rise linearly (Ho et al. 2020, sec. 4).
+
+    Attributes:
+        steps: K.
+        beta_first, beta_last: of the first and the last step.
+    """
+
+    steps: int
+    beta_first: float
+    beta_last: float
+
+    t_min: float = 0.0
+
+    @property
+    def betas(self) -> Tensor:
+        """(K,) float64."""
+        return torch.linspace(self.beta_first, self.beta_last, self.steps, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class CosineVP(_InSteps):
+    """The cosine schedule (Nichol and Dhariwal 2021, eq. 17), which ScoreHMR's denoiser is trained on.
+
+    Attributes:
+        steps: K.
+        offset: their s, which keeps the first betas from being tiny.
+        most: of a beta, so that the last steps stay finite.
+        t_min: the first step; the data itself has no noise to be told.
+    """
+
+    steps: int = 1000
+    offset: float = 0.008
+    most: float = 0.999
+    t_min: float = 1.0
+
+    @property
+    def betas(self) -> Tensor:
+        """(K,) float64."""
+        share = torch.linspace(0.0, 1.0, self.steps + 1, dtype=torch.float64)
+        kept = torch.cos((share + self.offset) / (1.0 + self.offset) * (0.5 * torch.pi)).square()
+        return (1.0 - kept[1:] / kept[:-1]).clamp_max(self.most)

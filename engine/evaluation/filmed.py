@@ -28,14 +28,19 @@ class Filmed:
 
     Attributes:
         joints: (T, 17, 3) metres in the camera's frame.
+        poses: (T, 22, 3) axis-angle in radians, the root's orientation in the camera's frame.
+        transl: (T, 3) metres, the pelvis of the body there.
         pixels: (T, 17, 2) what the detector says; sigma: (T, 17) how wide its heatmaps are, pixels.
-        offsets: (22, 3) rest offsets of the person in metres.
+        offsets: (22, 3) rest offsets of the person in metres, of shape coefficients betas (10,).
     """
 
     joints: np.ndarray
+    poses: np.ndarray
+    transl: np.ndarray
     pixels: np.ndarray
     sigma: np.ndarray
     offsets: np.ndarray
+    betas: np.ndarray
 
 
 def film(folder: Path, count: int, frames: int, seed: int) -> list[Filmed]:
@@ -55,11 +60,28 @@ def film(folder: Path, count: int, frames: int, seed: int) -> list[Filmed]:
     return filmed
 
 
+def snap(folder: Path, count: int, seed: int) -> list[Filmed]:
+    """``count`` single frames of clips of a split, every one of another person before another camera.
+
+    Raises:
+        FileError: the split is not there.
+    """
+    clips = moving_clips(folder, 1)
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    taken = []
+    for index in np.linspace(0, len(clips) - 1, count).astype(int):
+        poses, path = clips[index]
+        frame = rng.integers(len(poses))
+        taken.append(_filmed(poses[frame : frame + 1], path[frame : frame + 1], rng, generator))
+    return taken
+
+
 def _filmed(
     poses: np.ndarray, path: np.ndarray, rng: np.random.Generator, generator: torch.Generator
 ) -> Filmed:
     turn = Rotation.from_euler("X", rng.normal(0.0, PITCH)) * Rotation.from_euler("Y", rng.uniform(-np.pi, np.pi))
-    offsets = offsets_of(rng.normal(0.0, SHAPE_STD, (1, BETAS)))[0]
+    betas = rng.normal(0.0, SHAPE_STD, (1, BETAS))
+    offsets = offsets_of(betas)[0]
     extent = np.ptp(path, axis=0)
     away = rng.uniform(*DISTANCE) + 0.7 * max(extent[0], extent[2])
     middle = np.array([*(rng.normal(0.0, ASIDE)), -away])
@@ -71,7 +93,9 @@ def _filmed(
     scale = CAMERA.focal / -joints[:, :1, 2:]
     exact = CAMERA.project(torch.from_numpy(joints)).numpy()
     pixels, sigma = detected(exact, scale, generator)
-    return Filmed(joints, pixels, sigma, offsets)
+    turned = poses.copy()
+    turned[:, 0] = Rotation.from_matrix(matrices[:, 0]).as_rotvec()
+    return Filmed(joints, turned, way, pixels, sigma, offsets, betas[0])
 
 
 def detected(exact: np.ndarray, scale: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:

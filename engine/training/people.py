@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import roma
@@ -17,6 +18,7 @@ from torch import Tensor
 from engine.body.h36m_joints import h36m_joints
 from engine.body.shapes import BETAS, offsets_of
 from engine.motion.h36m import JOINTS, MIRROR, PARTS
+from engine.motion.joints import MIRROR as BODY_MIRROR
 from engine.priors.detector_width import LIMBS, TORSO, own_width
 from engine.priors.image_frame import image_frame
 from engine.priors.joint_prior import Seen
@@ -57,6 +59,20 @@ class Detector:
 EXACT = Detector(exact=1.0)
 DETECTED = Detector(exact=0.0)
 
+
+
+class Posed(NamedTuple):
+    """People before cameras.
+
+    Attributes:
+        joints: (B, 17, 3) metres in the image frame.
+        turns: (B, 22, 3, 3) local rotations, the root's into the camera's axes.
+    """
+
+    joints: Tensor
+    turns: Tensor
+
+
 class People:
     """Poses of captured people, to be drawn from.
 
@@ -84,13 +100,21 @@ class People:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Joints (count, 17, 3) in metres in the image frame: subjects by weight, sides swapped half the time."""
+        return self.draw_posed(count, generator).joints
+
+    def draw_posed(self, count: int, generator: torch.Generator) -> Posed:
+        """The same people with their rotations."""
         draws = torch.rand(count, generator=generator, dtype=torch.float64) * self._cumulative[-1]
         index = torch.searchsorted(self._cumulative, draws).clamp(max=len(self) - 1)
         shape = torch.randint(SHAPES, (count,), generator=generator)
         joints = self.upright(index, shape)
-        swap = torch.rand(count, generator=generator) < 0.5
-        joints = torch.where(swap[:, None, None].to(self.device), mirrored(joints), joints)
-        return seen_by(joints, *random_cameras(count, generator))
+        swap = (torch.rand(count, generator=generator) < 0.5).to(self.device)
+        joints = torch.where(swap[:, None, None], mirrored(joints), joints)
+        cameras, distance = random_cameras(count, generator)
+        turns = self._turns[index.to(self.device)]
+        turns = torch.where(swap[:, None, None, None], mirrored_turns(turns), turns)
+        root = cameras.to(turns) @ turns[:, 0]
+        return Posed(seen_by(joints, cameras, distance), torch.cat([root[:, None], turns[:, 1:]], dim=1))
 
     def upright(self, index: Tensor, shape: Tensor) -> Tensor:
         """Joints (B, 17, 3) in metres of poses on shapes, as captured, the pelvis at 0."""
@@ -107,6 +131,12 @@ def random_bodies(seed: int) -> Tensor:
 def mirrored(joints: Tensor) -> Tensor:
     """Joints (..., 17, 3) reflected in the YZ plane, sides swapped."""
     return joints[..., list(MIRROR), :] * joints.new_tensor([-1.0, 1.0, 1.0])
+
+
+def mirrored_turns(turns: Tensor) -> Tensor:
+    """Local rotations (..., 22, 3, 3) of a body reflected in the YZ plane, sides swapped."""
+    flip = torch.diag(turns.new_tensor([-1.0, 1.0, 1.0]))
+    return flip @ turns[..., list(BODY_MIRROR), :, :] @ flip
 
 
 def random_cameras(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

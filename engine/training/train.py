@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
     parser.add_argument(
         "--prior",
-        choices=["dposer", "conditional", "dynamics", "motion", "standing", "gfpose", "context", "diffpose"],
+        choices=["dposer", "conditional", "dynamics", "motion", "standing", "gfpose", "context", "diffpose", "scorehmr"],
         default="dposer",
         help="which prior to train",
     )
@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--hidden", type=int, default=1024, help="width of the network, a multiple of 32")
     parser.add_argument("--embed", type=int, default=512, help="width of the time embedding, even")
-    parser.add_argument("--blocks", type=int, default=2, help="gfpose, diffpose: residual blocks")
+    parser.add_argument("--blocks", type=int, default=2, help="gfpose, diffpose, scorehmr: residual blocks")
+    parser.add_argument("--features", type=int, default=512, help="scorehmr: of a context")
     parser.add_argument(
         "--conditions", choices=["unified", "2d", "3d"], default="unified",
         help="gfpose: what is seen of a person: keypoints, 3D joints, or now these and now those",
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--detector", choices=["mixed", "exact", "detected"], default="mixed",
-        help="gfpose, context, diffpose: noise of keypoints",
+        help="gfpose, context, diffpose, scorehmr: noise of keypoints",
     )  # fmt: skip
     parser.add_argument(
         "--deterministic", action="store_true", help="gfpose: train the same network to regress the joints"
@@ -73,7 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=Path,
         metavar="FILE",
-        help="gfpose, diffpose: begin from the network of another prior; context: from an encoder of single frames",
+        help="gfpose, diffpose, scorehmr: begin from the network of another prior; context: from an encoder of single "
+        "frames",
     )
     parser.add_argument("--no-context", action="store_true", help="diffpose: keep the context from the network")
     parser.add_argument("--components", type=int, default=5, help="diffpose: of the mixture that poses start from")
@@ -161,6 +163,10 @@ def run(args: argparse.Namespace) -> int:
             from engine.training.gfpose import train_gfpose
 
             train_gfpose(args, ranks)
+        elif args.prior == "scorehmr":
+            from engine.training.scorehmr import train_scorehmr
+
+            train_scorehmr(args, ranks)
         elif args.prior in ("context", "diffpose"):
             from engine.training import diffpose
 

@@ -63,7 +63,7 @@ class Sight:
         confidence: np.ndarray,
         sigma: np.ndarray | None,
         camera: Camera,
-        fps: float,
+        fps: float | None,
         draws: np.ndarray | None = None,
     ) -> Sight:
         """What a camera sees.
@@ -73,7 +73,7 @@ class Sight:
             confidence: (T, 17) from 0, not seen, to 1.
             sigma: (T, 17) standard deviation in pixels, NaN where unknown; or None.
             camera: the camera.
-            fps: frames per second.
+            fps: frames per second; None where frames are images by themselves, which all show the trunk.
             draws: (T, N, 17, 2) places in pixels that heatmaps hold possible, in proportion; or None.
 
         Raises:
@@ -138,17 +138,19 @@ def _turned(draws: np.ndarray, turns: np.ndarray, camera: Camera) -> np.ndarray:
     return tangents
 
 
-def _turns(rays: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
-    """(T, 3, 3) the least rotations of the pelvis' rays onto -Z, smooth in time."""
+def _turns(rays: np.ndarray, seen: np.ndarray, fps: float | None) -> np.ndarray:
+    """(T, 3, 3) the least rotations of the pelvis' rays onto -Z, smooth in time where there is one."""
     ways = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
     trunk = seen[:, _TORSO]
     mean = (ways[:, _TORSO] * trunk[..., None]).sum(axis=1) / np.maximum(trunk.sum(axis=1), 1)[:, None]
     middle = np.where(seen[:, _PELVIS, None], ways[:, _PELVIS], mean)
     known = seen[:, _PELVIS] | trunk.any(axis=1)
-    if not known.any():
+    if not known.any() or (fps is None and not known.all()):
         raise MotionError("No frame shows hips, shoulders or the spine; choose another person.")
-    deviation = np.repeat(np.where(known, RAY_DEVIATION, np.inf)[:, None], 3, axis=1)
-    way = smoothing_spline(middle, deviation, RAY_ROUGHNESS, fps)
+    way = middle
+    if fps is not None:
+        deviation = np.repeat(np.where(known, RAY_DEVIATION, np.inf)[:, None], 3, axis=1)
+        way = smoothing_spline(middle, deviation, RAY_ROUGHNESS, fps)
     way[:, 2] = np.minimum(way[:, 2], LEAST_AHEAD)  # where a long gap is bridged by a curve
     way /= np.linalg.norm(way, axis=1, keepdims=True)
     return to_the_axis(torch.from_numpy(way)).numpy()

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Poses and clips refined until they agree with what was seen (ScoreHMR; Stathopoulos et al. 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from engine.body.h36m_joints import h36m_joints
+from engine.device import pick_device
+from engine.diffusion.guidance import Guidance, consecutive, same_across, weighted
+from engine.diffusion.refinement import RefinementSettings, latent_times
+from engine.diffusion.refinement import refine as refine_events
+from engine.diffusion.samplers import Denoise
+from engine.errors import MotionError
+from engine.memory import within_memory
+from engine.motion.h36m import JOINTS
+from engine.priors.detector_width import own_width
+from engine.priors.image_frame import to_the_axis
+from engine.priors.rotation_prior import ROOT, RotationPrior, crop, from_event, to_event
+from engine.priors.rotation_weights import load_rotation_prior
+from engine.tasks.fit.state import shape_basis
+from engine.tasks.lift.camera_space import USUAL_CONFIDENCE, Sight
+from engine.tasks.lift.smoothing_spline import smoothing_spline
+from engine.tasks.refine.reprojection import Reprojection
+from engine.tasks.steps import OnStep
+
+MOST_TRUSTED = 1.5
+"""Times the weight of a keypoint that is as sure as its kind usually is."""
+SHAPES = 10
+PLACE_ROUGHNESS = 2.0  # m^2 / s^3, of the pelvis' path
+PLACE_DEVIATION = 0.02  # metres, least, of a frame's own place
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """How to refine.
+
+    Attributes:
+        loop: rounds, depth and stride of inversion and sampling.
+        keypoints: weight of eq. 12, per square metre at the person; the released 0.003 per square pixel is 166.
+        smooth: of eq. 14, per unit of a rotation matrix's numbers, squared, at 30 frames per second.
+        views: of eq. 13, likewise; the released 0.005 times 300^2 is 450.
+        shape: solve for the person's shape, too.
+        device: auto, cpu, cuda or mps.
+    """
+
+    loop: RefinementSettings = RefinementSettings()
+    keypoints: float = 166.0
+    smooth: float = 30.0
+    views: float = 450.0
+    shape: bool = False
+    device: str = "auto"
+
+
+PRESETS: dict[str, RefineSettings] = {
+    "paper": RefineSettings(),
+    "released": RefineSettings(RefinementSettings(through_network=False)),
+    "best": RefineSettings(),
+}
+"""``paper``: the gradient through the network (eq. 8); ``released``: not, as in the code. Several views are released
+with 2 rounds from step 100, see `VIEWS_LOOP`."""
+VIEWS_LOOP = RefinementSettings(rounds=2, depth=100)
+
+
+@dataclass(frozen=True)
+class View:
+    """The person before one camera, in its axes: the camera at 0, Y up, looking along -Z.
+
+    Attributes:
+        poses: (T, 22, 3) axis-angle in radians to start from, the root's orientation first.
+        transl: (T, 3) metres, the pelvis.
+        sight: the keypoints seen; None where there are none.
+        features: (T, F) of the pictures, for a prior that was trained on such; None for one that has keypoints.
+    """
+
+    poses: np.ndarray
+    transl: np.ndarray
+    sight: Sight | None = None
+    features: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class RefinedView:
+    """What became of a view.
+
+    Attributes:
+        poses, transl: as in `View`.
+        certainty: (T, 3, 3) per square metre, how surely the pelvis is placed along the camera's axes; zero where
+            there are no keypoints.
+        before, after: (T,) mean distance from the keypoints, in metres at the person; NaN without any.
+    """
+
+    poses: np.ndarray
+    transl: np.ndarray
+    certainty: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
+class RefinedPoses:
+    """What came of it.
+
+    Attributes:
+        views: in the order given.
+        betas: (10,) added to the shape of the offsets given, zero unless the settings asked for it.
+        rounds, evaluations: (T,) of the loop that each moment took part in, and of the network for each view of it.
+    """
+
+    views: tuple[RefinedView, ...]
+    betas: np.ndarray
+    rounds: np.ndarray
+    evaluations: np.ndarray
+
+
+@within_memory
+def refine(
+    views: Sequence[View],
+    offsets: np.ndarray,
+    fps: float | None = None,
+    settings: RefineSettings | None = None,
+    prior: RotationPrior | None = None,
+    extra: Guidance | None = None,
+    on_step: OnStep | None = None,
+) -> RefinedPoses:
+    """Refine poses by what was seen.
+
+    Args:
+        views: one, or several uncalibrated ones of the same moments.
+        offsets: (22, 3) rest offsets of the body in metres; (T, 22, 3) where every pose is another's.
+        fps: frames per second of a clip; None where poses have nothing to do with each other.
+        settings: see `RefineSettings`.
+        prior: of rotations; the bundled one by default.
+        extra: a further loss (T * V,) of events (T * V, 144), views of a moment side by side, weights included;
+            see `engine.priors.rotation_prior`.
+        on_step: told (done, total, stage); stops by raising.
+
+    Raises:
+        MotionError: shapes do not fit, a number is not finite, or nothing guides. WeightsError, DeviceError: as named.
+    """
+    chosen = settings or PRESETS["best"]
+    _check(views, offsets)
+    device = pick_device(chosen.device)
+    problem = _Problem(views, offsets, fps, chosen, (prior or load_rotation_prior()).to(device), extra)
+    frames, count = len(views[0].poses), len(views)
+    moment = torch.arange(frames * count, device=device) // count
+    group = torch.zeros_like(moment) if problem.linked else moment
+
+    def told(done: int, total: int) -> None:
+        if on_step:
+            on_step(done * frames // total, frames, "Refining")
+
+    start = problem.start()
+    before = problem.miss(start)
+    found = refine_events(problem, problem.prior.sde, start, chosen.loop, group, told)
+    return problem.result(found.x, before, found.rounds, found.evaluations)
+
+
+class _Problem:
+    """All views' poses as one batch of events, views of a moment side by side (`engine.diffusion.refinement`)."""
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        offsets: np.ndarray,
+        fps: float | None,
+        settings: RefineSettings,
+        prior: RotationPrior,
+        extra: Guidance | None,
+    ) -> None:
+        self.prior, self._views, self._settings, self._fps, self._extra = prior, views, settings, fps, extra
+        self._device = prior.mean.device
+        self._turns = [_turns(view) for view in views]
+        self._keypoints = [view.sight is not None for view in views]
+        count = len(views)
+        frames = len(views[0].poses)
+        smooth = settings.smooth if fps is not None and frames > 1 else 0.0
+        # The same motion has steps twice as long at half the rate, so that they are four times as large squared.
+        self._smooth = smooth * (fps / 30.0) ** 2 if fps is not None else 0.0
+        self.linked = bool(smooth)
+        place = self._gathered([view.transl for view in views])
+        place = torch.einsum("bxy,by->bx", self._gathered(self._turns), place)
+        tangents, weight, seen = zip(*(_told(view, prior) for view in views), strict=True)
+        self.context = prior.context(self._gathered(seen)).detach()
+        self._clip = torch.arange(count, device=self._device).repeat(frames)
+        self.reprojection = Reprojection(
+            self._gathered(tangents),
+            settings.keypoints * self._gathered(weight),
+            place,
+            torch.tensor(offsets, dtype=torch.float32, device=self._device)
+            if offsets.ndim == 2
+            else self._gathered([offsets] * count),
+            torch.tensor(shape_basis(), dtype=torch.float32, device=self._device) if settings.shape else None,
+        )
+        if not (any(self._keypoints) or self._smooth or count > 1 or extra):
+            raise MotionError("Nothing guides the refinement; give keypoints, several views, or a clip to smooth.")
+
+    def _gathered(self, arrays: Sequence[np.ndarray]) -> Tensor:
+        """(T * V, ...) float32 of V arrays (T, ...)."""
+        stacked = np.stack(arrays, axis=1)
+        return torch.from_numpy(stacked.reshape(-1, *stacked.shape[2:])).float().to(self._device)
+
+    def start(self) -> Tensor:
+        """Events to begin with; the camera's axes are turned such that the person is on the last."""
+        turns = roma.rotvec_to_rotmat(self._gathered([view.poses for view in self._views]))
+        root = self._gathered(self._turns) @ turns[:, 0]
+        return to_event(torch.cat([root[:, None], turns[:, 1:]], dim=1))
+
+    def denoise(self, rows: Tensor) -> Denoise:
+        """See `engine.diffusion.refinement.Problem`."""
+        return self.prior.under(self.context[rows])
+
+    def guidance(self, rows: Tensor, x: Tensor) -> Guidance:
+        """Likewise."""
+        terms: list[tuple[float, Guidance]] = []
+        if any(self._keypoints):
+            self.reprojection.reshape(x, rows)
+            terms.append((1.0, self.reprojection.at(rows)))
+        if self._smooth:
+            terms.append((self._smooth, self._steady))
+        if len(self._views) > 1:
+            terms.append((self._settings.views, same_across(len(self._views), lambda x0: x0[:, ROOT.stop :])))
+        if self._extra:
+            terms.append((1.0, self._extra))
+        return weighted(terms)
+
+    def _steady(self, x0: Tensor) -> Tensor:
+        """Eq. 14 of every view by itself; a clip is refined as a whole, so all of it is there."""
+        count = len(self._views)
+        clip = torch.arange(count, device=x0.device).repeat_interleave(len(x0) // count)
+        order = torch.arange(len(x0), device=x0.device).unflatten(0, (-1, count)).T.flatten()
+        loss = consecutive(clip)(x0[order])
+        return torch.zeros_like(loss).index_copy(0, order, loss)
+
+    def miss(self, x: Tensor) -> Tensor:
+        """(T * V,) metres at the person from the keypoints, a mean by weight; NaN where there are none."""
+        loss_of = self.reprojection
+        with torch.no_grad():
+            loss_of.at(torch.arange(len(x), device=x.device))(x)
+        return loss_of.miss(x)
+
+    def result(self, x: Tensor, before: Tensor, rounds: Tensor, evaluations: Tensor) -> RefinedPoses:
+        """Back before the cameras."""
+        after = self.miss(x)
+        turns = from_event(x)
+        certainty = self.reprojection.certainty(x)
+        count = len(self._views)
+        made = []
+        for number, view in enumerate(self._views):
+            back = np.swapaxes(self._turns[number], 1, 2)
+            local = turns[number::count].cpu().double().numpy()
+            local[:, 0] = back @ local[:, 0]
+            poses = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(view.poses.shape)
+            place, sure = (
+                a[number::count].cpu().double().numpy() for a in (self.reprojection.place, certainty)
+            )
+            if not self._keypoints[number]:
+                place, sure = np.einsum("txy,ty->tx", self._turns[number], view.transl), np.zeros_like(sure)
+            elif self._fps is not None:
+                deviation = np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2))
+                deviation = np.hypot(deviation, PLACE_DEVIATION)
+                # In the camera's own axes: the turned ones sway from frame to frame.
+                place = np.einsum("txy,ty->tx", back, place)
+                place = smoothing_spline(place, deviation, PLACE_ROUGHNESS, self._fps)
+                place = np.einsum("tyx,ty->tx", back, place)
+            made.append(
+                RefinedView(
+                    poses,
+                    np.einsum("txy,ty->tx", back, place),
+                    back @ sure @ np.swapaxes(back, 1, 2),
+                    *(a[number::count].cpu().double().numpy() for a in (before, after)),
+                )
+            )
+        betas = self.reprojection.betas
+        return RefinedPoses(
+            tuple(made),
+            np.pad(betas.cpu().double().numpy(), (0, SHAPES - len(betas))),
+            rounds[::count].cpu().numpy(),
+            evaluations[::count].cpu().numpy(),
+        )
+
+
+def _turns(view: View) -> np.ndarray:
+    """(T, 3, 3) rotations that bring the person onto the camera's axis."""
+    if view.sight is not None:
+        return view.sight.turns
+    if (view.transl[:, 2] >= -1e-3).any():  # no camera: as if one stood level before them
+        return np.broadcast_to(np.eye(3), (len(view.transl), 3, 3))
+    rays = view.transl / np.linalg.norm(view.transl, axis=1, keepdims=True)
+    return to_the_axis(torch.from_numpy(rays)).numpy()
+
+
+def _told(view: View, prior: RotationPrior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tangents (T, 17, 2), their weights (T, 17), and what the prior is told of them."""
+    frames = len(view.poses)
+    tangents, weight = np.zeros((frames, len(JOINTS), 2)), np.zeros((frames, len(JOINTS)))
+    doubt = np.full(weight.shape, np.inf)
+    if view.sight is not None:
+        distance = np.linalg.norm(view.transl, axis=1)
+        tangents, doubt = view.sight.tangents, view.sight.doubt(distance) / distance[:, None]
+        usual = own_width() / distance[:, None] / USUAL_CONFIDENCE
+        weight = np.minimum(np.square(usual / doubt), MOST_TRUSTED)
+    if prior.encoder is None:
+        if view.features is None or view.features.shape != (frames, len(prior.mean)):
+            raise MotionError(f"The prior was trained on {len(prior.mean)} features a picture; give a file of them.")
+        return tangents, weight, view.features
+    return tangents, weight, crop(torch.from_numpy(tangents), torch.from_numpy(doubt)).numpy()
+
+
+def _check(views: Sequence[View], offsets: np.ndarray) -> None:
+    shape = views[0].poses.shape if views else (0,)
+    if len(shape) != 3 or shape[1:] != (22, 3) or not shape[0] or offsets.shape not in ((22, 3), shape):
+        raise MotionError("Poses must be (T, 22, 3) of a body whose rest offsets are (22, 3).")
+    for view in views:
+        if view.poses.shape != shape or view.transl.shape != (shape[0], 3):
+            raise MotionError("All views must have as many poses and places as the first.")
+        if not (np.isfinite(view.poses).all() and np.isfinite(view.transl).all()):
+            raise MotionError("Poses and places must be finite numbers.")
+        if view.sight is not None and len(view.sight) != shape[0]:
+            raise MotionError(f"Keypoints of {len(view.sight)} frames do not belong to {shape[0]} poses.")
