@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +92,7 @@ class RotationMLP(nn.Module):
 
     def context_path(self, context: Tensor) -> list[ContextTerm]:
         """What blocks need of contexts (B, F), the same at every step."""
-        return [block.told(context) for block in self.blocks]
+        return [cast(ContextBlock, block).told(context) for block in self.blocks]
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor | list[ContextTerm]) -> Tensor:
         """The noise in x (B, dim); same shape.

@@ -27,10 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train``; imports nothing heavy."""
     parser.add_argument(
         "--prior",
-        choices=["dposer", "conditional", "dynamics", "motion", "standing", "gfpose", "context", "diffpose", "scorehmr"],
+        choices=[
+            "dposer", "conditional", "dynamics", "motion", "standing", "gfpose", "context", "diffpose", "scorehmr",
+        ],
         default="dposer",
         help="which prior to train",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--data", type=Path, nargs="+", required=True, help="folders of clips, or of AMASS files"
     )

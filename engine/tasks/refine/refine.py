@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import roma
@@ -12,10 +12,9 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from engine.body.h36m_joints import h36m_joints
 from engine.device import pick_device
 from engine.diffusion.guidance import Guidance, consecutive, same_across, weighted
-from engine.diffusion.refinement import RefinementSettings, latent_times
+from engine.diffusion.refinement import RefinementSettings
 from engine.diffusion.refinement import refine as refine_events
 from engine.diffusion.samplers import Denoise
 from engine.errors import MotionError
@@ -51,7 +50,7 @@ class RefineSettings:
         device: auto, cpu, cuda or mps.
     """
 
-    loop: RefinementSettings = RefinementSettings()
+    loop: RefinementSettings = field(default_factory=RefinementSettings)
     keypoints: float = 166.0
     smooth: float = 30.0
     views: float = 450.0
