@@ -41,8 +41,8 @@ PROTOCOL = (
     "before cameras of 1,400 px focal length (1920 x 1080) at 3 to 6 m and more, pitched by 10 degrees (standard "
     "deviation); a detector's noise as in the GFPose tables. Starts are the truth with errors in every joint, the "
     "root, the place and the shape: far ones by as much as ProHMR's on EMDB, near ones as HMR 2.0's on 3DPW. Errors "
-    "over 22 joints; MPJPE with pelvises aligned. Spread over seeds: cameras, shapes, noise and starts. Paper: 3DPW (14 "
-    "joints), and for several views Human3.6M, from ProHMR (far) and HMR 2.0 (near); its ScoreHMR-b."
+    "over 22 joints; MPJPE with pelvises aligned. Spread over seeds: cameras, shapes, noise and starts. Paper: 3DPW "
+    "(14 joints), and for several views Human3.6M, from ProHMR (far) and HMR 2.0 (near); its ScoreHMR-b."
 )
 BASELINE_WORDS = (
     "Baselines minimise the same guidance by Adam from the same start (300 steps of 0.01 radians), the place solved "
