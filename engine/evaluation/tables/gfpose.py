@@ -21,7 +21,6 @@ from engine.tasks.lift.gfpose import (
     APPROACHES,
     SamplingSettings,
     denoise,
-    denoise_as_released,
     hypotheses,
 )
 from engine.tasks.lift.representatives import representatives
@@ -246,8 +245,7 @@ def table_7(context: Context) -> Table:
             start = max(std, 0.005)
             note("U3D (bundled)", column, denoise(noisy, start, prior), truth)
             note("HPJ-T00", column, denoise(noisy, start, alone), truth)
-            released = 0.05 if std < 0.05 else 0.1
-            note("U3D (bundled), released steps", column, denoise_as_released(noisy, released, prior), truth)
+            note("U3D (bundled), released steps", column, denoise(noisy, std, prior, released=True), truth)
             _say(context, "7", column, seed)
     paper = {
         "noisy": (0, 33.1, 65.5, 126.0, 49.1, 96.2, 178.2),
