@@ -19,14 +19,16 @@ def rendered(cells: np.ndarray, height: int, width: int, wide: float = WIDE) -> 
     return np.exp(-0.5 * away / wide**2)
 
 
-def two_minded(path: Path, pixels: np.ndarray, joint: int, aside: float, lower: float = 2.0 / 3.0, **more: Any) -> Path:
+def two_minded(
+    path: Path, pixels: np.ndarray, joint: int, aside: tuple[float, float], lower: float = 2.0 / 3.0, **more: Any
+) -> Path:
     """A file of heatmaps about pixels (T, J, 2) of images of 1280 x 720.
 
-    A joint has a second mode ``aside`` pixels to the right, ``lower`` as high as the first: none where that is 0.
+    A joint has a second mode ``aside`` pixels to the right and down, ``lower`` as high as the first.
     """
     cells = pixels / CELL
     height, width = round(720 / CELL), round(1280 / CELL)
     maps = rendered(cells, height, width)
-    maps[:, joint] += lower * rendered(cells[:, joint] + [aside / CELL, 0.0], height, width)
+    maps[:, joint] += lower * rendered(cells[:, joint] + np.array(aside) / CELL, height, width)
     np.savez(path, heatmaps=maps.astype("f2"), size=(1280, 720), **more)
     return path

@@ -19,11 +19,12 @@ from engine.motion import keypoints
 from engine.motion.body_clip import body_rig
 from engine.motion.h36m import JOINTS
 from engine.priors.joint_prior import Seen
+from engine.priors.prior_file import FOLDER
 from engine.requests import TASKS
 from engine.tasks.lift import animation, lifters
 from engine.tasks.lift.camera_space import Sight
 
-FRAMES, ASIDE = 12, 150.0  # pixels to the right
+FRAMES, ASIDE = 12, (60.0, -100.0)  # pixels to the right and down: a forearm that is bent upwards
 SOMEONE = person(FRAMES, seed=6)
 WRIST = JOINTS.index("left_wrist")
 
@@ -100,6 +101,24 @@ def test_what_has_no_use_for_heatmaps_does_not_ask_for_them(path: Path, watched:
     path.unlink()
     TASKS["lift"](params, arrays, silent)
     assert watched.seen.draws is None
+
+
+@pytest.mark.skipif(
+    not (FOLDER / "diffpose_clip.safetensors").exists(), reason="the weights of DiffPose are not in this checkout"
+)
+def test_hypotheses_visit_both_modes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lifter = Watched(lifters.load_lifter("diffpose", None, 5, "cpu"))
+    monkeypatch.setattr(animation, "load_lifter", lambda prior, steps, seed, device: lifter)
+    shares = []
+    for change in ({}, {"heatmaps": None}):
+        params, arrays = request_of(path, hypotheses=20)
+        TASKS["lift"](params | change, arrays, silent)
+        off = lifter.drawn[:, :, WRIST, :2] - lifter.seen.joints[:, None, WRIST, :2]
+        way = torch.tensor(ASIDE) * torch.tensor([1.0, -1.0]) / CAMERA.focal  # tangents; metres are of some 4 m away
+        along = (off @ way) / way.square().sum() / 4.0
+        shares.append((along > 0.5).float().mean(dim=1))
+    assert float(shares[0].min()) > 0.2 and float(shares[0].max()) < 0.7
+    assert float(shares[1].max()) == 0.0
 
 
 def test_a_file_that_is_gone_or_another_is_told(path: Path, watched: Watched, tmp_path: Path) -> None:

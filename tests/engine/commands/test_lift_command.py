@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said_in_a_sentence(
 
 def heatmap_file(folder: Path) -> Path:
     """The person's keypoints as heatmaps; 40 % of the left wrist's lie 150 pixels to the right, in a lower mode."""
-    return two_minded(folder / "heat.npz", SOMEONE.pixels, JOINTS.index("left_wrist"), 150.0, fps=FPS)
+    return two_minded(folder / "heat.npz", SOMEONE.pixels, JOINTS.index("left_wrist"), (150.0, 0.0), fps=FPS)
 
 
 @pytest.mark.parametrize("prior", ["gfpose", "diffpose"])
