@@ -82,6 +82,7 @@ class LiftTask(EditTask):
         self._camera, self._camera_name = camera.session_uid, camera.name
         self._frame = pinhole.Frame.of(scene)
         self._pixels = np.empty_like(seen.pixels)
+        self._image = np.empty((len(seen), 2, 2))  # where two of the images' pixels, the corner and the next, are
         self._first_lens: pinhole.Pinhole | None = None
         self._views = np.tile(np.eye(4), (len(seen), 1, 1))
         self._looked = 0
@@ -126,6 +127,8 @@ class LiftTask(EditTask):
         view = {"focal": lens.focal, "centre_u": lens.centre[0], "centre_v": lens.centre[1]}
         asked = {"fps": self._fps, "settings": self._lift} | view
         told = {"pixels": self._pixels, "confidence": self._seen.confidence, "camera": self._views}
+        if self._seen.heatmaps is not None:
+            asked["heatmaps"], told["image"] = self._seen.heatmaps, self._image
         if self._seen.sigma is not None:
             told["sigma"] = self._seen.sigma * (self._frame.width / self._size[0])
         return "lift", params | asked, arrays | pose | told
@@ -198,8 +201,9 @@ class LiftTask(EditTask):
                 self._views[row, :3, :3], self._views[row, :3, 3] = rotations.to_matrices(turn[0]), place[0]
                 lens = pinhole.Pinhole.of(filming.data, self._frame)
                 self._first_lens = self._first_lens or lens
-                pixels = self._frame.square(self._seen.pixels[row], self._size)
-                self._pixels[row] = lens.as_seen_by(self._first_lens, pixels)
+                points = np.concatenate([self._seen.pixels[row], [(0.0, 0.0), (1.0, 1.0)]])
+                seen = lens.as_seen_by(self._first_lens, self._frame.square(points, self._size))
+                self._pixels[row], self._image[row] = seen[:-2], seen[-2:]
                 self._looked += 1
         if not np.isfinite(self._views).all():
             raise ArmatureError(f"{self._camera_name} has no finite place: move it back.")

@@ -221,6 +221,9 @@ def asked() -> Iterator[tuple[str, dict[str, Any], dict[str, np.ndarray]]]:
     yield "keypoints", {"path": "gone.json", "person": "1", "size": [640, 480], "layout": None}, {}
     seen = {"pixels": np.full((8, 17, 2), 300.0), "confidence": np.ones((8, 17)), "sigma": np.full((8, 17), np.nan)}
     view = {"focal": 900.0, "centre_u": 320.0, "centre_v": 240.0, "settings": {"hypotheses": 4, "keep": 2}}
+    heatmaps = {"path": "gone.npz", "size": [640, 480], "layout": None, "state": [10, 10]}
+    drawn = {"heatmaps": heatmaps, "settings": {"prior": "diffpose"}}
+    yield "lift", params | view | drawn, one | seen | {"image": np.zeros((8, 2, 2))}
     yield "lift", params | view, one | seen | {"camera": np.eye(4)}
     missing = {"missing": ["left_arm"], "frames": [2, 5], "settings": {"hypotheses": 2, "seed": 1}}
     yield "complete", params | missing, arrays
