@@ -109,7 +109,7 @@ class RefinedView:
     Attributes:
         poses, transl: as in `View`.
         certainty: (T, 3, 3) per square metre, how surely the pelvis is placed along the camera's axes; zero where
-            there are no keypoints.
+            it stays, without keypoints and smoothness.
         before, after: (T,) mean distance from the keypoints, in metres at the person; NaN without any.
     """
 
@@ -281,7 +281,8 @@ class PoseProblem:
             if self._keypoints[number]:
                 doubt = np.hypot(np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2)), doubt)
             else:
-                place, sure = np.einsum("txy,ty->tx", self._turns[number], view.transl), np.zeros_like(sure)
+                place = np.einsum("txy,ty->tx", self._turns[number], view.transl)
+                sure = sure if self._smooth else np.zeros_like(sure)
             if self._fps is not None and (self._keypoints[number] or self._smooth):
                 # In the camera's own axes: the turned ones sway from frame to frame.
                 place = np.einsum("txy,ty->tx", back, place)
