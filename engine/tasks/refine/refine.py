@@ -277,22 +277,20 @@ class PoseProblem:
             place, sure = (
                 a[number::count].cpu().double().numpy() for a in (self.reprojection.place, certainty)
             )
-            doubt = np.full(place.shape, PLACE_DEVIATION)
-            if self._keypoints[number]:
-                doubt = np.hypot(np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2)), doubt)
-            else:
-                place = np.einsum("txy,ty->tx", self._turns[number], view.transl)
-                sure = sure if self._smooth else np.zeros_like(sure)
-            if self._fps is not None and (self._keypoints[number] or self._smooth):
-                # In the camera's own axes: the turned ones sway from frame to frame.
-                place = np.einsum("txy,ty->tx", back, place)
-                place = smoothing_spline(place, doubt, PLACE_ROUGHNESS, self._fps)
-                place = np.einsum("tyx,ty->tx", back, place)
+            # In the camera's own axes: the turned ones sway from frame to frame.
+            transl, sure = np.einsum("txy,ty->tx", back, place), back @ sure @ np.swapaxes(back, 1, 2)
+            if not (self._keypoints[number] or self._smooth):
+                transl, sure = view.transl, np.zeros_like(sure)
+            elif self._fps is not None:
+                doubt = np.full(place.shape, PLACE_DEVIATION)
+                if self._keypoints[number]:
+                    doubt = np.hypot(np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2)), doubt)
+                transl = smoothing_spline(transl, doubt, PLACE_ROUGHNESS, self._fps)
             made.append(
                 RefinedView(
                     poses,
-                    np.einsum("txy,ty->tx", back, place),
-                    back @ sure @ np.swapaxes(back, 1, 2),
+                    transl,
+                    sure,
                     *(a[number::count].cpu().double().numpy() for a in (before, after)),
                 )
             )
