@@ -60,8 +60,8 @@ def film(folder: Path, count: int, frames: int, seed: int) -> list[Filmed]:
     return filmed
 
 
-def snap(folder: Path, count: int, seed: int) -> list[Filmed]:
-    """``count`` single frames of clips of a split, every one of another person before another camera.
+def snap(folder: Path, count: int, seed: int, cameras: int = 1) -> list[Filmed]:
+    """``count`` single frames of clips of a split, every one of another person, each before ``cameras`` of them.
 
     Raises:
         FileError: the split is not there.
@@ -72,16 +72,23 @@ def snap(folder: Path, count: int, seed: int) -> list[Filmed]:
     for index in np.linspace(0, len(clips) - 1, count).astype(int):
         poses, path = clips[index]
         frame = rng.integers(len(poses))
-        taken.append(_filmed(poses[frame : frame + 1], path[frame : frame + 1], rng, generator))
+        betas = rng.normal(0.0, SHAPE_STD, BETAS)
+        moment = poses[frame : frame + 1], path[frame : frame + 1]
+        taken += [_filmed(*moment, rng, generator, betas) for _ in range(cameras)]
     return taken
 
 
 def _filmed(
-    poses: np.ndarray, path: np.ndarray, rng: np.random.Generator, generator: torch.Generator
+    poses: np.ndarray,
+    path: np.ndarray,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+    betas: np.ndarray | None = None,
 ) -> Filmed:
+    """A clip before a camera, of a person of given or of random shape."""
     turn = Rotation.from_euler("X", rng.normal(0.0, PITCH)) * Rotation.from_euler("Y", rng.uniform(-np.pi, np.pi))
-    betas = rng.normal(0.0, SHAPE_STD, (1, BETAS))
-    offsets = offsets_of(betas)[0]
+    betas = rng.normal(0.0, SHAPE_STD, BETAS) if betas is None else betas
+    offsets = offsets_of(betas[None])[0]
     extent = np.ptp(path, axis=0)
     away = rng.uniform(*DISTANCE) + 0.7 * max(extent[0], extent[2])
     middle = np.array([*(rng.normal(0.0, ASIDE)), -away])
@@ -95,7 +102,7 @@ def _filmed(
     pixels, sigma = detected(exact, scale, generator)
     turned = poses.copy()
     turned[:, 0] = Rotation.from_matrix(matrices[:, 0]).as_rotvec()
-    return Filmed(joints, turned, way, pixels, sigma, offsets, betas[0])
+    return Filmed(joints, turned, way, pixels, sigma, offsets, betas)
 
 
 def detected(exact: np.ndarray, scale: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:

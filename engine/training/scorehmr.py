@@ -74,7 +74,8 @@ def train_scorehmr(args: argparse.Namespace, ranks: Ranks | None = None) -> Path
     ranks = ranks or alone(args.device)
     torch.manual_seed(args.seed)
     network = RotationMLP(DIM, args.features, args.hidden, args.blocks)
-    prior = RotationPrior(network, KeypointEncoder(context=args.features, dim=DIM)).to(ranks.device)
+    encoder = KeypointEncoder(context=args.features, dim=DIM, hidden=args.hidden // 2)
+    prior = RotationPrior(network, encoder).to(ranks.device)
     if args.start:
         begin_from(prior.load_state_dict, load_rotation_prior(args.start).state_dict(), args.start)
     people = People.load(args.data, args.seed, args.share_alike, ranks.device)

@@ -39,7 +39,9 @@ LIFTING |= {f"gfpose-{number}": f"gfpose:table_{number}" for number in (1, 4, 5,
 LIFTING |= {f"diffpose-{number}": f"diffpose:table_{number}" for number in (1, 3, 4, 5, 6)}
 LIFTING["diffpose-figure-4"] = "diffpose:figure_4"
 """Tables of lifters, most of which train networks for comparison."""
-MODULES = POSES | LIFTING
+REFINING: dict[str, str] = {f"scorehmr-{number}": f"refining:table_{number}" for number in (2, 3, 4)}
+"""ScoreHMR's tables."""
+MODULES = POSES | LIFTING | REFINING
 """Table name -> module in this package and its function ``(Context) -> Table``."""
 
 

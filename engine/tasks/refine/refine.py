@@ -61,11 +61,11 @@ class RefineSettings:
 PRESETS: dict[str, RefineSettings] = {
     "paper": RefineSettings(),
     "released": RefineSettings(RefinementSettings(through_network=False)),
-    "best": RefineSettings(),
+    "views": RefineSettings(RefinementSettings(rounds=2, depth=100)),
+    "best": RefineSettings(RefinementSettings(depth=100, stride=4)),
 }
-"""``paper``: the gradient through the network (eq. 8); ``released``: not, as in the code. Several views are released
-with 2 rounds from step 100, see `VIEWS_LOOP`."""
-VIEWS_LOOP = RefinementSettings(rounds=2, depth=100)
+"""``paper``: the gradient through the network (eq. 8); ``released``: not, as in the code; ``views``: as released for
+several views."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def refine(
     chosen = settings or PRESETS["best"]
     _check(views, offsets)
     device = pick_device(chosen.device)
-    problem = _Problem(views, offsets, fps, chosen, (prior or load_rotation_prior()).to(device), extra)
+    problem = PoseProblem(views, offsets, fps, chosen, (prior or load_rotation_prior()).to(device), extra)
     frames, count = len(views[0].poses), len(views)
     moment = torch.arange(frames * count, device=device) // count
     group = torch.zeros_like(moment) if problem.linked else moment
@@ -162,7 +162,7 @@ def refine(
     return problem.result(found.x, before, found.rounds, found.evaluations)
 
 
-class _Problem:
+class PoseProblem:
     """All views' poses as one batch of events, views of a moment side by side (`engine.diffusion.refinement`)."""
 
     def __init__(
