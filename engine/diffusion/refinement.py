@@ -70,9 +70,11 @@ def latent_times(settings: RefinementSettings, sde: SDE) -> np.ndarray:
     return times if times[-1] == last else np.append(times, last)
 
 
-def invert(denoise: Denoise, sde: SDE, x: Tensor, times: np.ndarray) -> Tensor:
+def invert(
+    denoise: Denoise, sde: SDE, x: Tensor, times: np.ndarray, on_iteration: OnIteration | None = None
+) -> Tensor:
     """The latent that deterministic DDIM leads from to x (eq. 7), along rising ``times``."""
-    return integrate(denoise, sde, x, times, ddim()).x
+    return integrate(denoise, sde, x, times, ddim(), on_iteration=on_iteration).x
 
 
 @torch.no_grad()
@@ -93,7 +95,7 @@ def refine(
         settings: see `RefinementSettings`.
         group: (B,) int64 which events are done together, as frames of a clip or views of a moment are, since their
             losses hang together; by default each by itself.
-        on_iteration: told (done, total) rounds; stops by raising.
+        on_iteration: told (done, total) steps of DDIM, as many as all rounds take; stops by raising.
     """
     times = latent_times(settings, sde)
     group = torch.arange(len(start), device=start.device) if group is None else group
@@ -102,20 +104,30 @@ def refine(
     loss = start.new_full((len(start),), torch.inf)
     before = start.new_full((groups,), torch.inf)
     rounds = torch.zeros(len(start), dtype=torch.int64, device=start.device)
-    for done in range(settings.rounds):
+    steps = len(times) - 1
+    total = 2 * steps * settings.rounds
+    done = 0
+
+    def told(_: int, __: int) -> None:
+        nonlocal done
+        done += 1
+        if on_iteration:
+            on_iteration(done, total)
+
+    for _ in range(settings.rounds):
         denoise, guidance = problem.denoise(rows), problem.guidance(rows, x[rows])
-        latent = invert(denoise, sde, x[rows], times)
+        latent = invert(denoise, sde, x[rows], times, told)
         bent = guided(denoise, sde, guidance, settings.through_network)
-        x[rows] = integrate(bent, sde, latent, times[::-1], ddim()).x
+        x[rows] = integrate(bent, sde, latent, times[::-1], ddim(), on_iteration=told).x
         loss[rows] = guidance(x[rows])
         rounds[rows] += 1
-        if on_iteration:
-            on_iteration(done + 1, settings.rounds)
         now = torch.zeros_like(before).index_add_(0, group, loss)
-        settled = torch.isfinite(before) & ((before - now).abs() < settings.tolerance * before)
-        before, rows = now, rows[~settled[group[rows]]]
+        settled = torch.isfinite(before) & ((before - now).abs() <= settings.tolerance * before)
+        before = now
+        if settings.tolerance:
+            rows = rows[~settled[group[rows]]]
         if not len(rows):
             if on_iteration:
-                on_iteration(settings.rounds, settings.rounds)
+                on_iteration(total, total)
             break
-    return Refined(x, loss, rounds, 2 * (len(times) - 1) * rounds)
+    return Refined(x, loss, rounds, 2 * steps * rounds)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from engine.body.h36m_joints import h36m_joints
 from engine.body.shapes import offsets_of
 from engine.errors import MotionError
 from engine.memory import within_memory
@@ -22,6 +21,7 @@ from engine.tasks.lift.body import confidences, fit_body
 from engine.tasks.lift.camera_space import Sight
 from engine.tasks.lift.distance import bone_lengths, find_distance
 from engine.tasks.lift.lifters import Lifter, load_lifter
+from engine.tasks.lift.pixel_error import pixel_error
 from engine.tasks.lift.proportions import rest_lengths, shape_of
 from engine.tasks.lift.upright import upright
 from engine.tasks.steps import OnStep, Stage
@@ -169,7 +169,7 @@ def lift(
             fitted,
         )
         motion = _held(_calmed(motion), rows[0], total)
-        errors.append(_error(motion, pixels, sight.confidence, camera))
+        errors.append(pixel_error(motion, pixels, sight.confidence, camera))
         motions.append(motion)
     pitch = None
     if chosen.world:
@@ -215,10 +215,3 @@ def _as(motion: BodyMotion, before: BodyMotion, after: BodyMotion) -> BodyMotion
     poses[:, 0] = (turn * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
     return replace(motion, poses=poses, transl=turn.apply(motion.transl - before.transl[0]) + after.transl[0])
 
-
-def _error(motion: BodyMotion, pixels: np.ndarray, confidence: np.ndarray, camera: Camera) -> float:
-    """Mean distance in pixels of the body's joints from keypoints, weighted by confidence."""
-    local = torch.from_numpy(Rotation.from_rotvec(motion.poses.reshape(-1, 3)).as_matrix()).unflatten(0, (-1, 22))
-    joints = h36m_joints(local, torch.tensor(motion.offsets)) + torch.from_numpy(motion.transl)[:, None]
-    away = np.linalg.norm(camera.project(joints).numpy() - pixels, axis=-1)
-    return float(np.average(np.where(confidence > 0, away, 0.0), weights=confidence))

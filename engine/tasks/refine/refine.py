@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import roma
@@ -24,12 +24,15 @@ from engine.priors.detector_width import own_width
 from engine.priors.image_frame import to_the_axis
 from engine.priors.rotation_prior import ROOT, RotationPrior, crop, from_event, to_event
 from engine.priors.rotation_weights import load_rotation_prior
+from engine.tasks.fit.camera import NEAREST
 from engine.tasks.fit.state import shape_basis
 from engine.tasks.lift.camera_space import USUAL_CONFIDENCE, Sight
 from engine.tasks.lift.smoothing_spline import smoothing_spline
 from engine.tasks.refine.reprojection import Reprojection
 from engine.tasks.steps import OnStep
 
+DEEPEST = 1000  # steps that the diffusion has
+HEAVIEST = 1e6  # weight of a term
 MOST_TRUSTED = 1.5
 """Times the weight of a keypoint that is as sure as its kind usually is."""
 SHAPES = 10
@@ -57,6 +60,12 @@ class RefineSettings:
     shape: bool = False
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        if not (self.loop.rounds >= 1 and self.loop.stride >= 1 and 1 <= self.loop.depth <= DEEPEST):
+            raise MotionError(f"Refine in at least one round, by steps of at least 1, from a step of 1 to {DEEPEST}.")
+        if not all(0.0 <= weight <= HEAVIEST for weight in (self.keypoints, self.smooth, self.views)):
+            raise MotionError(f"Weights of a refinement must be from 0 to {HEAVIEST:g}.")
+
 
 PRESETS: dict[str, RefineSettings] = {
     "paper": RefineSettings(),
@@ -66,6 +75,14 @@ PRESETS: dict[str, RefineSettings] = {
 }
 """``paper``: the gradient through the network (eq. 8); ``released``: not, as in the code; ``views``: as released for
 several views."""
+
+
+def preset(name: str, views: int = 1) -> RefineSettings:
+    """Settings of `PRESETS` for so many views of one person."""
+    chosen = PRESETS[name]
+    if views == 1:
+        return chosen
+    return replace(chosen, loop=replace(VIEWS_LOOP, through_network=chosen.loop.through_network))
 
 
 @dataclass(frozen=True)
@@ -138,7 +155,7 @@ def refine(
         settings: see `RefineSettings`.
         prior: of rotations; the bundled one by default.
         extra: a further loss (T * V,) of events (T * V, 144), views of a moment side by side, weights included;
-            see `engine.priors.rotation_prior`.
+            see `engine.priors.rotation_prior`. All poses then take part in as many rounds.
         on_step: told (done, total, stage); stops by raising.
 
     Raises:
@@ -183,12 +200,12 @@ class PoseProblem:
         smooth = settings.smooth if fps is not None and frames > 1 else 0.0
         # The same motion has steps twice as long at half the rate, so that they are four times as large squared.
         self._smooth = smooth * (fps / 30.0) ** 2 if fps is not None else 0.0
-        self.linked = bool(smooth)
+        # Whether losses hang together: of neighbours in time, by one shape, or in a way that only the caller knows.
+        self.linked = bool(smooth or settings.shape or extra)
         place = self._gathered([view.transl for view in views])
         place = torch.einsum("bxy,by->bx", self._gathered(self._turns), place)
         tangents, weight, seen = zip(*(_told(view, prior) for view in views), strict=True)
         self.context = prior.context(self._gathered(seen)).detach()
-        self._clip = torch.arange(count, device=self._device).repeat(frames)
         self.reprojection = Reprojection(
             self._gathered(tangents),
             settings.keypoints * self._gathered(weight),
@@ -260,14 +277,15 @@ class PoseProblem:
             place, sure = (
                 a[number::count].cpu().double().numpy() for a in (self.reprojection.place, certainty)
             )
-            if not self._keypoints[number]:
+            doubt = np.full(place.shape, PLACE_DEVIATION)
+            if self._keypoints[number]:
+                doubt = np.hypot(np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2)), doubt)
+            else:
                 place, sure = np.einsum("txy,ty->tx", self._turns[number], view.transl), np.zeros_like(sure)
-            elif self._fps is not None:
-                deviation = np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2))
-                deviation = np.hypot(deviation, PLACE_DEVIATION)
+            if self._fps is not None and (self._keypoints[number] or self._smooth):
                 # In the camera's own axes: the turned ones sway from frame to frame.
                 place = np.einsum("txy,ty->tx", back, place)
-                place = smoothing_spline(place, deviation, PLACE_ROUGHNESS, self._fps)
+                place = smoothing_spline(place, doubt, PLACE_ROUGHNESS, self._fps)
                 place = np.einsum("tyx,ty->tx", back, place)
             made.append(
                 RefinedView(
@@ -302,10 +320,12 @@ def _told(view: View, prior: RotationPrior) -> tuple[np.ndarray, np.ndarray, np.
     tangents, weight = np.zeros((frames, len(JOINTS), 2)), np.zeros((frames, len(JOINTS)))
     doubt = np.full(weight.shape, np.inf)
     if view.sight is not None:
-        distance = np.linalg.norm(view.transl, axis=1)
+        distance = np.linalg.norm(view.transl, axis=1).clip(NEAREST)
         tangents, doubt = view.sight.tangents, view.sight.doubt(distance) / distance[:, None]
         usual = own_width() / distance[:, None] / USUAL_CONFIDENCE
         weight = np.minimum(np.square(usual / doubt), MOST_TRUSTED)
+    if prior.encoder is not None and view.features is not None:
+        raise MotionError("The prior sees keypoints; give no features of pictures, or weights trained on such.")
     if prior.encoder is None:
         if view.features is None or view.features.shape != (frames, len(prior.mean)):
             raise MotionError(f"The prior was trained on {len(prior.mean)} features a picture; give a file of them.")
@@ -322,5 +342,10 @@ def _check(views: Sequence[View], offsets: np.ndarray) -> None:
             raise MotionError("All views must have as many poses and places as the first.")
         if not (np.isfinite(view.poses).all() and np.isfinite(view.transl).all()):
             raise MotionError("Poses and places must be finite numbers.")
-        if view.sight is not None and len(view.sight) != shape[0]:
+        if view.sight is None:
+            continue
+        if len(view.sight) != shape[0]:
             raise MotionError(f"Keypoints of {len(view.sight)} frames do not belong to {shape[0]} poses.")
+        shown = (view.sight.confidence > 0).any(axis=1)
+        if (view.transl[shown, 2] > -NEAREST).mean() > 0.5:
+            raise MotionError("The camera sees who stands behind it in the animation; tell where the camera is.")

@@ -15,7 +15,7 @@ from engine.tasks.fit.terms import geman_mcclure, geman_mcclure_weight
 ROBUST = 0.43
 """Metres at the person, Geman and McClure's scale: the released 100 pixels of an image of 1,000, at 235 pixels a
 metre."""
-DEPTH_DEVIATION = 1.0  # metres from where the start has the person
+START_DEVIATION = 1.0  # metres from where the start has the person, which decides where nothing was seen
 SHAPE_DEVIATION = 1.0
 PLACINGS = 2
 """Steps of Gauss and Newton at every evaluation: the body hardly moves between two."""
@@ -115,10 +115,9 @@ class Reprojection:
         away = self._away(points, rows)
         weight = self._weight[rows] * geman_mcclure_weight(away.square().sum(dim=-1), ROBUST)
         slope = torch.einsum("rj,rjax,rja->rx", weight, tangent, away)
-        slope[:, 2] += (self.place[rows] - self._start[rows])[:, 2] / DEPTH_DEVIATION**2
+        slope = slope + (self.place[rows] - self._start[rows]) / START_DEVIATION**2
         normal = torch.einsum("rj,rjax,rjay->rxy", weight, tangent, tangent)
-        ridge = torch.tensor([1e-6, 1e-6, DEPTH_DEVIATION**-2]).to(normal)
-        return normal + torch.diag(ridge), slope, tangent, weight, away
+        return normal + torch.eye(3).to(normal) / START_DEVIATION**2, slope, tangent, weight, away
 
     def _placed(self, joints: Tensor, rows: Tensor) -> Tensor:
         """(R, 3) the place after a step of Gauss and Newton."""
