@@ -97,12 +97,13 @@ def refine_motion(
     prior: RotationPrior | None = None,
     extra: Guidance | None = None,
     on_step: OnStep | None = None,
+    held: np.ndarray | None = None,
 ) -> RefinedMotion:
     """Refine an animation until it agrees with keypoints, or just until it is smooth.
 
     Several cameras may be as they are, placed or not quite: each refines the person in its own axes, they agree on the
     body's pose (eq. 13), and the root is where they have it on average, each as far as it can tell. A frame that
-    nothing guides stays as it is.
+    nothing guides stays as it is; where frames hang together, one that no camera saw goes along with those around.
 
     Args:
         motion: the animation.
@@ -110,6 +111,7 @@ def refine_motion(
             nothing.
         settings: by default the best for so many cameras.
         prior, extra, on_step: see `engine.tasks.refine.refine.refine`.
+        held: (22,) bool, joints that stay as they are; with the root, the path does.
 
     Raises:
         MotionError: shapes do not fit, a number is not finite, or nothing guides. WeightsError, DeviceError: as named.
@@ -117,8 +119,11 @@ def refine_motion(
     chosen = settings or preset("best", max(1, len(shots)))
     shots = shots or [Shot(Rotation.identity(), np.zeros(3))]
     stands = [_Stand.of(shot, len(motion)) for shot in shots]
-    views = [_view(stand.sees(motion), shot) for stand, shot in zip(stands, shots, strict=True)]
-    found = refine(views, motion.offsets, motion.fps, chosen, prior, extra, on_step)
+    views = [
+        replace(_view(stand.sees(motion), shot), turn=stand.turn.as_matrix(), place=stand.place)
+        for stand, shot in zip(stands, shots, strict=True)
+    ]
+    found = refine(views, motion.offsets, motion.fps, chosen, prior, extra, on_step, held)
     made = together(motion, found, [(stand.turn, stand.place) for stand in stands])
     if not (extra or (chosen.smooth and len(motion) > 1)):
         seen = np.any([view.sight.confidence > 0 for view in views if view.sight is not None], axis=(0, 2))
@@ -127,6 +132,9 @@ def refine_motion(
             poses=np.where(seen[:, None, None], made.poses, motion.poses),
             transl=np.where(seen[:, None], made.transl, motion.transl),
         )
+    if held is not None:
+        poses = np.where(held[:, None], motion.poses, made.poses)
+        made = replace(made, poses=poses, transl=motion.transl if held[0] else made.transl)
     made = replace(made, offsets=_offsets(motion, found))
     before, after = (
         [_error(stand.sees(which), shot) for stand, shot in zip(stands, shots, strict=True)] for which in (motion, made)
@@ -189,7 +197,11 @@ def together(
     """One animation of what cameras, T rotations and places (T, 3) each, made of it; those count that saw most."""
     frames = len(motion)
     turns = [_matrices(view.poses) for view in found.views]
-    sure, places = np.zeros((frames, 3, 3)), np.zeros((frames, 3))
+    # Cameras without keypoints have no say but where none has any.
+    sure, places = np.tile(LEAST_CERTAIN * np.eye(3), (frames, 1, 1)), np.zeros((frames, 3))
+    places += LEAST_CERTAIN * np.mean(
+        [turn.apply(view.transl) + place for (turn, place), view in zip(cameras, found.views, strict=True)], axis=0
+    )
     for (turn, place), view, local in zip(cameras, found.views, turns, strict=True):
         axes = turn.as_matrix()
         local[:, 0] = axes @ local[:, 0]
@@ -197,9 +209,7 @@ def together(
         sure += certainty
         places += np.einsum("txy,ty->tx", certainty, turn.apply(view.transl) + place)
     mean = _mean(turns, _certainties(found.views))
-    known = np.linalg.eigvalsh(sure)[:, 0] > 0
-    transl = motion.transl.copy()
-    transl[known] = np.linalg.solve(sure[known], places[known][..., None])[..., 0]
+    transl = np.linalg.solve(sure, places[..., None])[..., 0]
     poses = Rotation.from_matrix(mean.reshape(-1, 3, 3)).as_rotvec().reshape(motion.poses.shape)
     return replace(motion, poses=poses, transl=transl)
 
