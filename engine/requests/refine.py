@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import MotionError, ProtocolError
 from engine.motion.motion import Motion
-from engine.motion.retarget import to_body, to_rig
+from engine.motion.retarget import Alignment, to_body, to_rig
 from engine.motion.rigs import RigMap
 from engine.protocol import Arrays, Header
 from engine.requests.filming import check_pixels, lens_of, stand_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_CAMERAS = 16
 MOST_SMOOTH = 100.0
+MOST_ROUNDS = 1000
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class RefineRequestSettings:
     Attributes:
         preset: of `engine.tasks.refine.refine.PRESETS`.
         smooth: how many times as much as usual frames hang together.
+        rounds: of inversion and sampling, at most; None for the preset's.
         device: auto, cpu, cuda or mps.
     """
 
     preset: str = "best"
     smooth: float = 1.0
+    rounds: int | None = None
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class RefineRequestSettings:
             raise MotionError(f"There is no way to refine called {self.preset}; choose of {', '.join(PRESETS)}.")
         if not 0.0 <= self.smooth <= MOST_SMOOTH:
             raise MotionError(f"Smoothness must be from 0 to {MOST_SMOOTH:g}, not {self.smooth:g}.")
+        if self.rounds is not None and not 1 <= self.rounds <= MOST_ROUNDS:
+            raise MotionError(f"Refine in 1 to {MOST_ROUNDS} rounds, not in {self.rounds}.")
 
 
 def refine(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
@@ -69,7 +74,7 @@ def refine(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         ProtocolError: a parameter or array is missing or unknown.
         MappingError: the rig cannot be matched to the body. EngineError: as the task does.
     """
-    from engine.tasks.refine.animation import refine_motion
+    from engine.tasks.refine.animation import pixels_off, refine_motion
     from engine.tasks.refine.refine import preset
 
     motion = motion_of(params, arrays)
@@ -79,18 +84,21 @@ def refine(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     check_answer(motion, len(motion))
     shots = _shots(params, arrays, motion, rig_map)
     usual = preset(settings.preset, max(1, len(shots)))
+    loop = usual.loop if settings.rounds is None else replace(usual.loop, rounds=settings.rounds)
     before = to_body(motion, rig_map)
     found = refine_motion(
         before,
         shots,
-        replace(usual, smooth=settings.smooth * usual.smooth, device=settings.device),
+        replace(usual, loop=loop, smooth=settings.smooth * usual.smooth, device=settings.device),
         held=None if chosen is None else ~chosen,
         on_step=on_step,
     )
     edit = to_rig(motion, rig_map, before, found.motion)
+    # As the rig shows it, which may lack joints of the body.
+    after = to_body(edit.motion, rig_map, Alignment(motion, rig_map))
     answer = {
-        "before": [_told(error) for error in found.before],
-        "after": [_told(error) for error in found.after],
+        "before": [_told(pixels_off(before, shot)) for shot in shots],
+        "after": [_told(pixels_off(after, shot)) for shot in shots],
         "rounds": found.rounds,
         "evaluations": found.evaluations,
     }

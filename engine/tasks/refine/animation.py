@@ -136,10 +136,13 @@ def refine_motion(
         poses = np.where(held[:, None], motion.poses, made.poses)
         made = replace(made, poses=poses, transl=motion.transl if held[0] else made.transl)
     made = replace(made, offsets=_offsets(motion, found))
-    before, after = (
-        [_error(stand.sees(which), shot) for stand, shot in zip(stands, shots, strict=True)] for which in (motion, made)
-    )
+    before, after = ([pixels_off(which, shot) for shot in shots] for which in (motion, made))
     return _told(made, found, before, after)
+
+
+def pixels_off(motion: BodyMotion, shot: Shot) -> float:
+    """Mean distance in pixels of an animation from what a camera saw of it; NaN where it saw nothing."""
+    return _error(_Stand.of(shot, len(motion)).sees(motion), shot)
 
 
 def refine_views(
