@@ -93,6 +93,7 @@ _COMMANDS: dict[str, tuple[str, Configure]] = {
     "inbetween": ("fill the frames between the keys of a clip", _command("engine.commands.inbetween")),
     "fit": ("fit poses to 2D keypoints, 3D joints or effector targets", _command("engine.commands.fit", learned=True)),
     "lift": ("animate the body from 2D keypoints", _command("engine.commands.lift", learned=True)),
+    "refine": ("refine a clip by what was seen of it", _command("engine.commands.refine", learned=True)),
     "score": ("tell how plausible the poses of a clip are", _command("engine.commands.score", learned=True)),
     "evaluate": ("measure tasks on data whose truth is known", _command("engine.commands.evaluate", learned=True)),
     "train": ("train a prior on motion capture", _command("engine.training.train", learned=True)),

@@ -28,6 +28,8 @@ class ClipFile:
     Attributes:
         body: the clip on the body.
         told: (22,) bool, joints that it says something about.
+        axes: (3, 3) from the file's axes (of an AMASS clip, those with Y up) to the body's.
+        betas: (B,) shape coefficients that the file tells, maybe none; None where it has a rig of its own.
 
     Raises:
         FileError: no such file, or not of its format. MappingError: its bones cannot be matched to the body.
@@ -44,12 +46,15 @@ class ClipFile:
         self._rig_map = None
         if isinstance(motion, BodyMotion):
             self.body, self.told = motion, np.ones(len(JOINTS), bool)
+            self.axes, self.betas = np.eye(3), self._content.betas
         else:
-            from engine.motion.retarget import to_body, told
+            from engine.motion.retarget import Alignment, to_body, told
             from engine.motion.rigs import find_map
 
             self._rig_map = find_map(motion.skeleton, bone_map)
-            self.body = to_body(motion, self._rig_map)
+            alignment = Alignment(motion, self._rig_map)
+            self.body = to_body(motion, self._rig_map, alignment)
+            self.axes, self.betas = alignment.axes, None
             self.told = told(self.body, self._rig_map)
 
     def pose(self, frame: int) -> BodyMotion:
@@ -75,14 +80,20 @@ class ClipFile:
         followers = self._rig_map.joints_of(name) if self._rig_map else set()
         return (followers | set((PARTS | HALVES).get(name, ())) | ({name} & set(JOINTS))) - {JOINTS[0]}
 
-    def write(self, path: Path, after: BodyMotion) -> None:
+    def write(self, path: Path, after: BodyMotion, betas: np.ndarray | None = None) -> None:
         """Write the clip with its body moved as ``after``; what did not change stays bit-equal.
+
+        Args:
+            path: the file.
+            after: of as many frames.
+            betas: (B,) shape coefficients in place of the file's, which only AMASS clips have.
 
         Raises:
             FileError: the file cannot be written.
         """
         if self._rig_map is None:
-            self._format.write(path, self._content, after)
+            content = self._content if betas is None else amass.shaped(self._content, betas)
+            self._format.write(path, content, after)
             return
         from engine.motion.retarget import to_rig
 

@@ -12,20 +12,16 @@ import numpy as np
 
 from engine.commands import confidences
 from engine.commands.arguments import add_device, add_seed, positive
-from engine.commands.view import camera, image_size
+from engine.commands.view import image_size, seen_through
 from engine.errors import FileError
 from engine.motion import amass, bvh, keypoints
-from engine.motion.intrinsics import Intrinsics
 from engine.progress import Progress
 
 if TYPE_CHECKING:
-    from engine.motion.keypoints import People
     from engine.tasks.lift.animation import Lifted
 
 PRIORS = ("gfpose", "diffpose")
 DEFAULT_FPS = 30.0
-FILM = 36.0  # millimetres, the longer side
-USUAL_LENS = 50.0  # millimetres
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     targets = _targets(args)
     people = keypoints.read(args.input, None if args.size is None else image_size(args.size), args.layout)
     track = people.choose(args.person)
-    view = _view(args, people)
+    view = seen_through(args.camera, people)
     pixels, confidence, sigma = keypoints.to_h36m(track)
     draws = None
     if args.prior == "diffpose":
@@ -135,25 +131,6 @@ def _targets(args: argparse.Namespace) -> list[Path]:
     if args.keep == 1:
         return [output]
     return [output.with_suffix(f".{number}{output.suffix}") for number in range(1, args.keep + 1)]
-
-
-def _view(args: argparse.Namespace, people: People) -> Intrinsics:
-    """The camera: given, the file's, or a usual lens's."""
-    given = people.camera if args.camera is None else camera(args.camera)
-    if given is not None:
-        return given.resized(people.size)
-    if people.size is None:
-        raise FileError(
-            f"{args.input.name} tells neither camera nor image size; add --camera FOCAL,CX,CY or --size WIDTH,HEIGHT."
-        )
-    width, height = people.size
-    focal = USUAL_LENS / FILM * max(width, height)
-    print(
-        f"{args.input.name} tells of no camera; taken to be a lens of {USUAL_LENS:g} mm ({focal:.0f} pixels): if it is "
-        "not, pass --camera FOCAL,CX,CY.",
-        file=sys.stderr,
-    )
-    return Intrinsics((focal, focal), (width / 2.0, height / 2.0), people.size)
 
 
 def _tell(targets: list[Path], found: Lifted) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,12 @@ def write(path: str | Path, clip: AmassClip, motion: BodyMotion) -> None:
     trans[moved] = (motion.transl[moved] @ _TO_Y_UP.as_matrix()).astype(trans.dtype)
     members["trans"] = _npy(trans)
     _write(path, members)
+
+
+def shaped(clip: AmassClip, betas: np.ndarray) -> AmassClip:
+    """A clip of another body, of shape coefficients (B,)."""
+    betas = betas.astype(np.float64)
+    return replace(clip, members=dict(clip.members) | {"betas": _npy(betas)}, betas=betas)
 
 
 def create(path: str | Path, motion: BodyMotion, betas: np.ndarray | None = None) -> None:

@@ -38,7 +38,7 @@ _FIELD = re.compile(
     r"['\"](descr|fortran_order|shape)['\"]\s*:\s*(?:['\"]([^'\"]{1,20})['\"]|(True|False)|\(([\d\sL,]{0,200})\))"
 )
 _SIDE = re.compile(r"[0-9]{1,18}")
-_DTYPE = re.compile(r"[<>|=]?(?:f[248]|[iu][1248]|[SU]\d{1,6}|O)")
+_DTYPE = re.compile(r"[<>|=]?(?:f[248]|[iu][1248]|b1|[SU]\d{1,6}|O)")
 
 
 def read(
@@ -133,7 +133,7 @@ def array(
         name: of the file, for errors.
         members: as `read` gives them.
         key: the array's name.
-        kinds: NumPy's letters of what it may hold: f, i, u, S, U.
+        kinds: NumPy's letters of what it may hold: f, i, u, b, S, U.
         advice: what to do where it is damaged.
 
     Raises:

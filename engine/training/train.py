@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which prior to train",
     )  # fmt: skip
     parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="folders of clips, or of AMASS files"
+        "--data", type=Path, nargs="+", default=[], help="folders of clips, or of AMASS files"
     )
     parser.add_argument("--val", type=Path, nargs="+", help="folders held out for validation")
     parser.add_argument(
@@ -51,7 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=int, default=1024, help="width of the network, a multiple of 32")
     parser.add_argument("--embed", type=int, default=512, help="width of the time embedding, even")
     parser.add_argument("--blocks", type=int, default=2, help="gfpose, diffpose, scorehmr: residual blocks")
-    parser.add_argument("--features", type=int, default=512, help="scorehmr: of a context")
+    parser.add_argument("--features", type=int, default=512, help="scorehmr: of a context of keypoints")
+    parser.add_argument(
+        "--image-features", type=Path, nargs="+", default=[], metavar="FILE.npz",
+        help="scorehmr: contexts are features of pictures, which such files hold, in place of --data",
+    )  # fmt: skip
+    parser.add_argument(
+        "--image-poses", type=Path, nargs="+", default=[], metavar="FILE.npz",
+        help="scorehmr: SMPL poses (N, 72) in those pictures, a file for each (default: the same files)",
+    )  # fmt: skip
     parser.add_argument(
         "--conditions", choices=["unified", "2d", "3d"], default="unified",
         help="gfpose: what is seen of a person: keypoints, 3D joints, or now these and now those",
@@ -147,6 +155,8 @@ def run(args: argparse.Namespace) -> int:
             f"A batch of {args.batch} cannot be shared evenly among {args.times_per_batch} diffusion times; choose a "
             "--batch that is a multiple of --times-per-batch."
         )
+    if bool(args.data) == bool(args.image_features) or (args.image_features and args.prior != "scorehmr"):
+        raise EngineError("Train on clips, --data, or, of the prior scorehmr alone, on --image-features; name one.")
     from engine.training.ranks import together
 
     with together(args.device) as ranks:

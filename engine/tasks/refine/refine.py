@@ -83,11 +83,11 @@ several views."""
 
 
 def preset(name: str, views: int = 1) -> RefineSettings:
-    """Settings of `PRESETS` for so many views of one person."""
-    chosen = PRESETS[name]
+    """Settings of `PRESETS` for so many views of one person: paper's and released ones have a loop of their own."""
+    chosen, several = PRESETS[name], PRESETS["views"]
     if views == 1 or name == "best":
         return chosen
-    return replace(chosen, loop=replace(PRESETS["views"].loop, through_network=chosen.loop.through_network))
+    return replace(several, loop=replace(several.loop, through_network=chosen.loop.through_network))
 
 
 @dataclass(frozen=True)
