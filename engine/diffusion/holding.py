@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.denoiser import Estimate
+from engine.diffusion.guidance import Guidance
 from engine.diffusion.samplers import Denoise
 from engine.diffusion.sde import SDE
 
@@ -31,3 +32,8 @@ def holding(denoise: Denoise, sde: SDE, known: Tensor, held: Tensor) -> Denoise:
         return Estimate(x0, noise, -noise / sigma)
 
     return held_there
+
+
+def not_pulling(guidance: Guidance, known: Tensor, held: Tensor) -> Guidance:
+    """A loss that pulls at nothing that is held: it sees what is known there, see `holding`."""
+    return lambda x0: guidance(torch.where(held, known, x0))

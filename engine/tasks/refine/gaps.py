@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-FADE_SECONDS = 0.5
-"""How long a correction lasts where nothing confirms it."""
+LASTS, ENDS = 0.25, 1.0
+"""Seconds that a correction stays where nothing confirms it, and after which nothing of it is left."""
 
 
 def carried(change: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
@@ -22,5 +22,5 @@ def carried(change: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
     time, known = np.arange(len(seen)), np.flatnonzero(seen)
     filled = np.stack([np.interp(time, known, column[known]) for column in change.T], axis=1)
     apart = np.abs(time[:, None] - known).min(axis=1) / fps
-    left = 1.0 - np.minimum(apart / FADE_SECONDS, 1.0)
+    left = np.clip((ENDS - apart) / (ENDS - LASTS), 0.0, 1.0)
     return filled * (left * left * (3.0 - 2.0 * left))[:, None]

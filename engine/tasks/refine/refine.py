@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.device import pick_device
 from engine.diffusion.guidance import Guidance, consecutive, same_across, weighted
-from engine.diffusion.holding import holding
+from engine.diffusion.holding import holding, not_pulling
 from engine.diffusion.refinement import RefinementSettings
 from engine.diffusion.refinement import refine as refine_events
 from engine.diffusion.samplers import Denoise
@@ -41,7 +41,7 @@ MOST_TRUSTED = 1.5
 SHAPES = 10
 PLACE_ROUGHNESS = 2.0  # m^2 / s^3, of the pelvis' path
 PLACE_DEVIATION = 0.02  # metres, least, of a frame's own place
-UNSEEN_SHARE = 0.3
+UNSEEN_SHARE = 0.5
 """Of the weight by which frames hang together, by which those that nobody saw go along with the frames around."""
 
 
@@ -272,7 +272,8 @@ class PoseProblem:
             terms.append((self._settings.views, same_across(len(self._views), lambda x0: x0[:, ROOT.stop :])))
         if self._extra:
             terms.append((1.0, self._extra))
-        return weighted(terms)
+        loss = weighted(terms)
+        return loss if self._held is None else not_pulling(loss, self.start()[rows], self._held)
 
     def _steady(self, x0: Tensor) -> Tensor:
         """Eq. 14 of every view by itself, in the world; a clip is refined as a whole, so all of it is there."""
