@@ -190,7 +190,8 @@ def refine_views(
     turn, place = stands[0].turn, stands[0].place
     poses = agreed[0].poses.copy()
     poses[:, 0] = (turn * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
-    made = replace(agreed[0], poses=poses, transl=turn.apply(agreed[0].transl) + place)
+    placed = np.where(_certain(found.views[0])[:, None], turn.apply(agreed[0].transl) + place, first.transl)
+    made = replace(agreed[0], poses=poses, transl=placed)
     return _told(made, found, before, after)
 
 
@@ -212,9 +213,20 @@ def together(
         sure += certainty
         places += np.einsum("txy,ty->tx", certainty, turn.apply(view.transl) + place)
     mean = _mean(turns, _certainties(found.views))
+<<<<<<< HEAD
     transl = np.linalg.solve(sure, places[..., None])[..., 0]
+=======
+    known = np.any([_certain(view) for view in found.views], axis=0)
+    transl = motion.transl.copy()
+    transl[known] = np.linalg.solve(sure[known], places[known][..., None])[..., 0]
+>>>>>>> refine-cli
     poses = Rotation.from_matrix(mean.reshape(-1, 3, 3)).as_rotvec().reshape(motion.poses.shape)
     return replace(motion, poses=poses, transl=transl)
+
+
+def _certain(view: RefinedView) -> np.ndarray:
+    """(T,) bool, whether a view has moved the pelvis."""
+    return np.linalg.eigvalsh(view.certainty)[:, 0] > 0
 
 
 def _certainties(views: Sequence[RefinedView]) -> np.ndarray:

@@ -119,7 +119,7 @@ class RefinedView:
     Attributes:
         poses, transl: as in `View`.
         certainty: (T, 3, 3) per square metre, how surely the pelvis is placed along the camera's axes; zero where
-            there are no keypoints.
+            it stays, without keypoints and smoothness.
         before, after: (T,) mean distance from the keypoints, in metres at the person; NaN without any.
     """
 
