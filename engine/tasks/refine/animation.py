@@ -201,11 +201,7 @@ def together(
     """One animation of what cameras, T rotations and places (T, 3) each, made of it; those count that saw most."""
     frames = len(motion)
     turns = [_matrices(view.poses) for view in found.views]
-    # Cameras without keypoints have no say but where none has any.
-    sure, places = np.tile(LEAST_CERTAIN * np.eye(3), (frames, 1, 1)), np.zeros((frames, 3))
-    places += LEAST_CERTAIN * np.mean(
-        [turn.apply(view.transl) + place for (turn, place), view in zip(cameras, found.views, strict=True)], axis=0
-    )
+    sure, places = np.zeros((frames, 3, 3)), np.zeros((frames, 3))
     for (turn, place), view, local in zip(cameras, found.views, turns, strict=True):
         axes = turn.as_matrix()
         local[:, 0] = axes @ local[:, 0]
@@ -213,13 +209,9 @@ def together(
         sure += certainty
         places += np.einsum("txy,ty->tx", certainty, turn.apply(view.transl) + place)
     mean = _mean(turns, _certainties(found.views))
-<<<<<<< HEAD
-    transl = np.linalg.solve(sure, places[..., None])[..., 0]
-=======
     known = np.any([_certain(view) for view in found.views], axis=0)
     transl = motion.transl.copy()
     transl[known] = np.linalg.solve(sure[known], places[known][..., None])[..., 0]
->>>>>>> refine-cli
     poses = Rotation.from_matrix(mean.reshape(-1, 3, 3)).as_rotvec().reshape(motion.poses.shape)
     return replace(motion, poses=poses, transl=transl)
 

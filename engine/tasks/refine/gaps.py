@@ -21,6 +21,8 @@ def carried(change: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
     """
     time, known = np.arange(len(seen)), np.flatnonzero(seen)
     filled = np.stack([np.interp(time, known, column[known]) for column in change.T], axis=1)
-    apart = np.abs(time[:, None] - known).min(axis=1) / fps
+    after = np.searchsorted(known, time).clip(max=len(known) - 1)
+    nearest = np.minimum(np.abs(known[after] - time), np.abs(time - known[np.maximum(after - 1, 0)]))
+    apart = nearest / fps
     left = np.clip((ENDS - apart) / (ENDS - LASTS), 0.0, 1.0)
     return filled * (left * left * (3.0 - 2.0 * left))[:, None]

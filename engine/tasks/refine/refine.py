@@ -324,7 +324,7 @@ class PoseProblem:
             if self._keypoints[number]:
                 doubt = back @ np.linalg.inv(sure) @ np.swapaxes(back, 1, 2)
             else:
-                own, sure = view.transl, np.zeros_like(sure)
+                own, sure = view.transl, sure if self._smooth else np.zeros_like(sure)
                 doubt = np.broadcast_to(np.diag(np.square(shaking(own))), doubt.shape)
             if self._rooted:
                 own = view.transl
