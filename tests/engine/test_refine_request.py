@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from seen_person import CAMERA, FPS, person
 
 from engine.body import posed
 from engine.body.h36m_joints import h36m_joints
-from engine.errors import MotionError, ProtocolError
+from engine.errors import MotionError, ProtocolError, WeightsError
 from engine.motion.body_clip import body_rig
 from engine.motion.joints import JOINTS
 from engine.motion.motion import BodyMotion, Motion
 from engine.motion.retarget import to_body
 from engine.motion.rigs import find_map
+from engine.priors import rotation_weights
 from engine.requests import TASKS
 
 FRAMES = 10
@@ -182,6 +184,12 @@ def test_an_unseen_person_is_told_of_in_a_sentence() -> None:
     behind = np.diag([-1.0, 1.0, -1.0, 1.0])[None]
     with pytest.raises(MotionError, match="behind"):
         TASKS["refine"](params, arrays | {"camera": behind}, silent)
+
+
+def test_missing_weights_are_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rotation_weights, "FOLDER", tmp_path)
+    with pytest.raises(WeightsError, match=r"scorehmr\.safetensors"):
+        TASKS["refine"](*request_of(), silent)
 
 
 @pytest.mark.parametrize(
