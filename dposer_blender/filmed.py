@@ -30,6 +30,7 @@ class Filmed:
 
     Attributes:
         pixels: (T, 17, 2) through the lens that the camera has first, in square pixels of the picture; sigma likewise.
+        image: (T, 2, 2) where two of the images' pixels, the corner and the next, are likewise.
         views: (T, 4, 4) the camera's axes and place in the space of the armature's clip.
     """
 
@@ -45,6 +46,7 @@ class Filmed:
         self._uid, self.name = camera.session_uid, camera.name
         self._frame, self._size, self._seen = frame, size, pixels
         self.pixels, self.confidence = np.empty_like(pixels), confidence
+        self.image = np.empty((len(pixels), 2, 2))
         self.sigma = None if sigma is None else sigma * (frame.width / size[0])
         self.views = np.tile(np.eye(4), (len(pixels), 1, 1))
         self._lens: pinhole.Pinhole | None = None
@@ -85,7 +87,9 @@ class Filmed:
             raise ArmatureError(f"{self.name} has no finite place: move it back.")
         lens = pinhole.Pinhole.of(filming.data, self._frame)
         self._lens = self._lens or lens
-        self.pixels[row] = lens.as_seen_by(self._lens, self._frame.square(self._seen[row], self._size))
+        points = np.concatenate([self._seen[row], [(0.0, 0.0), (1.0, 1.0)]])
+        seen = lens.as_seen_by(self._lens, self._frame.square(points, self._size))
+        self.pixels[row], self.image[row] = seen[:-2], seen[-2:]
 
 
 def look(

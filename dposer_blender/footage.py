@@ -49,6 +49,7 @@ class Footage:
         pixels: (T, 17, 2) float64, u to the right and v down.
         confidence: (T, 17) float64 from 0, not seen, to 1.
         sigma: (T, 17) standard deviations in pixels, NaN where unknown; None where the file has none.
+        heatmaps: what the engine is to be told of the file's heatmaps; None where it has none.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Footage:
     pixels: np.ndarray
     confidence: np.ndarray
     sigma: np.ndarray | None
+    heatmaps: dict[str, Any] | None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -83,6 +85,7 @@ def told(path: str, message: Message) -> Footage:
         pixels=message.arrays["pixels"],
         confidence=message.arrays["confidence"],
         sigma=message.arrays.get("sigma"),
+        heatmaps=said["heatmaps"],
     )
 
 

@@ -72,7 +72,7 @@ class LiftTask(EditTask):
         result: writing.Settings,
     ) -> None:
         scene = context.scene
-        self._fps, self._lift = fps, settings
+        self._fps, self._lift, self._heatmaps = fps, settings, seen.heatmaps
         self._film = filmed.Filmed(
             camera, pinhole.Frame.of(scene), size, seen.pixels, seen.confidence, seen.sigma
         )
@@ -121,6 +121,8 @@ class LiftTask(EditTask):
         film = self._film
         asked = {"fps": self._fps, "settings": self._lift} | film.lens
         told = {"pixels": film.pixels, "confidence": film.confidence, "camera": film.views}
+        if self._heatmaps is not None:
+            asked["heatmaps"], told["image"] = self._heatmaps, film.image
         if film.sigma is not None:
             told["sigma"] = film.sigma
         return "lift", params | asked, arrays | pose | told

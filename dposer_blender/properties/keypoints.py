@@ -13,7 +13,7 @@ from . import common
 
 PRIORS = (
     ("gfpose", "GFPose", "Draws whole poses that agree with the keypoints"),
-    ("diffpose", "DiffPose", "Sets out from what the keypoints leave open, and looks at the frames around"),
+    ("diffpose", "DiffPose", "Sets out from what keypoints or heatmaps leave open, and looks at the frames around"),
 )
 
 
@@ -22,7 +22,7 @@ def source(chosen: Any = None, **options: Any) -> common.Annotations:
     return {
         "filepath": StringProperty(
             name="Keypoints",
-            description="A file of 2D keypoints, JSON or CSV, or a folder with a JSON file for each frame",
+            description="A file of 2D keypoints (JSON, CSV) or heatmaps, or a folder with a JSON file for each frame",
             subtype="FILE_PATH",
             **options | ({"update": chosen} if chosen is not None else {}),
         ),

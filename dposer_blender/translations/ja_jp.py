@@ -15,8 +15,8 @@ TEXTS: dict[str, str] = {
     "2D Keypoints (.json, .csv)": "2D キーポイント (.json, .csv)",
     "A clip of a minute will take {minutes:.0f} minutes here: choose a graphics card as device, end other programs that compute, or clean with the Learned Smoother":
         "このマシンでは 1 分のクリップに {minutes:.0f} 分かかります: デバイスにグラフィックカードを選ぶか、計算中の他のプログラムを終了するか、「学習スムーサー」を使ってください",
-    "A file of 2D keypoints, JSON or CSV, or a folder with a JSON file for each frame":
-        "2D キーポイントのファイル（JSON か CSV）、または各フレームの JSON ファイルを収めたフォルダー",
+    "A file of 2D keypoints (JSON, CSV) or heatmaps, or a folder with a JSON file for each frame":
+        "2D キーポイント（JSON か CSV）またはヒートマップのファイル、または各フレームの JSON ファイルを収めたフォルダー",
     "A graphics card that PyTorch can use, else the processor":
         "PyTorch が使えるグラフィックカード、なければプロセッサー",
     "A key on every changed frame": "変更されたすべてのフレームにキーを挿入",
@@ -528,8 +528,8 @@ TEXTS: dict[str, str] = {
     "Selected": "選択",
     "Selected Bones": "選択ボーン",
     "Selected Keys": "選択中のキー",
-    "Sets out from what the keypoints leave open, and looks at the frames around":
-        "キーポイントで決まらない部分から始め、前後のフレームも見ます",
+    "Sets out from what keypoints or heatmaps leave open, and looks at the frames around":
+        "キーポイントやヒートマップで決まらない部分から始め、前後のフレームも見ます",
     "Settings of Animate from Keypoints": "「キーポイントからアニメート」の設定",
     "Settings of Blend Result": "「結果をブレンド」の設定",
     "Settings of Complete Limbs": "「手足を補完」の設定",

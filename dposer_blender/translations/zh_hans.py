@@ -15,8 +15,8 @@ TEXTS: dict[str, str] = {
     "2D Keypoints (.json, .csv)": "2D 关键点 (.json, .csv)",
     "A clip of a minute will take {minutes:.0f} minutes here: choose a graphics card as device, end other programs that compute, or clean with the Learned Smoother":
         "在此电脑上，一分钟的片段需要 {minutes:.0f} 分钟：请选择显卡作为设备，结束其他占用计算的程序，或使用“学习型平滑”",
-    "A file of 2D keypoints, JSON or CSV, or a folder with a JSON file for each frame":
-        "2D 关键点文件（JSON 或 CSV），或每帧一个 JSON 文件的文件夹",
+    "A file of 2D keypoints (JSON, CSV) or heatmaps, or a folder with a JSON file for each frame":
+        "2D 关键点（JSON 或 CSV）或热图文件，或每帧一个 JSON 文件的文件夹",
     "A graphics card that PyTorch can use, else the processor":
         "PyTorch 可用的显卡，没有则使用处理器",
     "A key on every changed frame": "在每个被更改的帧上插入关键帧",
@@ -506,8 +506,8 @@ TEXTS: dict[str, str] = {
     "Selected": "选中项",
     "Selected Bones": "选中的骨骼",
     "Selected Keys": "选中的关键帧",
-    "Sets out from what the keypoints leave open, and looks at the frames around":
-        "从关键点未确定之处出发，并参考前后各帧",
+    "Sets out from what keypoints or heatmaps leave open, and looks at the frames around":
+        "从关键点或热图未确定之处出发，并参考前后各帧",
     "Settings of Animate from Keypoints": "“由关键点生成动画”的设置",
     "Settings of Blend Result": "混合结果的设置",
     "Settings of Complete Limbs": "补全肢体的设置",

@@ -107,18 +107,20 @@ class GaussianMixtures:
         log = _log_densities(samples, samples.square(), self.weights, self.means, self.stds.square())
         return torch.logsumexp(log, dim=2).mean(dim=1)
 
-    def draw(self, uniform: Tensor) -> Frame:
-        """A component of each mixture by weight, for numbers (B,) uniform in [0, 1)."""
-        above = self.weights.cumsum(dim=1) <= uniform[:, None].to(self.weights)
-        chosen = above.sum(dim=1).clamp(max=self.weights.shape[1] - 1)
-        rows = torch.arange(len(chosen), device=chosen.device)
+    def choose(self, uniform: Tensor) -> Tensor:
+        """Components (B, N) of each mixture by weight, for numbers (B, N) uniform in [0, 1)."""
+        upto = self.weights.cumsum(dim=1)
+        chosen = torch.searchsorted(upto, uniform.to(upto).contiguous(), right=True)
+        return chosen.clamp(max=self.weights.shape[1] - 1)
+
+    def component(self, rows: Tensor, chosen: Tensor) -> Frame:
+        """Components (N,) of the mixtures ``rows`` (N,)."""
         return Frame(self.means[rows, chosen], self.stds[rows, chosen])
 
-    def repeated(self, times: int) -> GaussianMixtures:
-        """Each mixture ``times`` over, one after the other."""
-        return GaussianMixtures(
-            *(a.repeat_interleave(times, dim=0) for a in (self.weights, self.means, self.stds))
-        )
+    def draw(self, uniform: Tensor) -> Frame:
+        """A component of each mixture by weight, for numbers (B,) uniform in [0, 1)."""
+        chosen = self.choose(uniform[:, None])[:, 0]
+        return self.component(torch.arange(len(chosen), device=chosen.device), chosen)
 
 
 def _log_densities(samples: Tensor, squares: Tensor, weights: Tensor, means: Tensor, variances: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.guidance import Guidance, guided
-from engine.diffusion.samplers import Denoise, OnIteration, ddim, integrate
+from engine.diffusion.samplers import Denoise, OnIteration, ddim, ddim_inverse, integrate
 from engine.diffusion.sde import SDE
 
 
@@ -26,6 +26,7 @@ class RefinementSettings:
         tolerance: relative change of the loss of a round below which an event, or a group of them, is done; 0 for
             never.
         through_network: see `engine.diffusion.guidance.guided`.
+        corrections: of a step of inversion, see `engine.diffusion.samplers.ddim_inverse`; none in the paper.
     """
 
     rounds: int = 10
@@ -33,6 +34,7 @@ class RefinementSettings:
     stride: int = 2
     tolerance: float = 1e-5
     through_network: bool = True
+    corrections: int = 0
 
 
 class Problem(Protocol):
@@ -64,17 +66,25 @@ class Refined(NamedTuple):
 
 
 def latent_times(settings: RefinementSettings, sde: SDE) -> np.ndarray:
-    """Rising steps from the data to tau, as `integrate` takes them; backwards for sampling."""
-    last = max(settings.depth, int(sde.t_min) + 1)
+    """Rising steps from the data to tau, as `integrate` takes them; backwards for sampling.
+
+    The paper counts them from 0, which is the SDE's first.
+    """
+    last = min(sde.t_min + settings.depth, sde.t_max)
     times = np.arange(sde.t_min, last + 1e-9, settings.stride)
     return times if times[-1] == last else np.append(times, last)
 
 
 def invert(
-    denoise: Denoise, sde: SDE, x: Tensor, times: np.ndarray, on_iteration: OnIteration | None = None
+    denoise: Denoise,
+    sde: SDE,
+    x: Tensor,
+    times: np.ndarray,
+    corrections: int = 0,
+    on_iteration: OnIteration | None = None,
 ) -> Tensor:
     """The latent that deterministic DDIM leads from to x (eq. 7), along rising ``times``."""
-    return integrate(denoise, sde, x, times, ddim(), on_iteration=on_iteration).x
+    return integrate(denoise, sde, x, times, ddim_inverse(corrections), on_iteration=on_iteration).x
 
 
 @torch.no_grad()
@@ -116,7 +126,7 @@ def refine(
 
     for _ in range(settings.rounds):
         denoise, guidance = problem.denoise(rows), problem.guidance(rows, x[rows])
-        latent = invert(denoise, sde, x[rows], times, told)
+        latent = invert(denoise, sde, x[rows], times, settings.corrections, told)
         bent = guided(denoise, sde, guidance, settings.through_network)
         x[rows] = integrate(bent, sde, latent, times[::-1], ddim(), on_iteration=told).x
         loss[rows] = guidance(x[rows])
@@ -130,4 +140,4 @@ def refine(
             if on_iteration:
                 on_iteration(total, total)
             break
-    return Refined(x, loss, rounds, 2 * steps * rounds)
+    return Refined(x, loss, rounds, (2 + settings.corrections) * steps * rounds)

@@ -75,6 +75,24 @@ def ddim(eta: float = 0.0) -> Step:
     return step
 
 
+def ddim_inverse(corrections: int) -> Step:
+    """The step that `ddim` undoes, from s < t to t.
+
+    DDIM's own step asks for the noise before it, so that both together err. Corrections ask for it where the step led,
+    each once more, which converges to the inverse (a fixed point; Pan et al. 2023, sec. 3.2). None are DDIM itself.
+    """
+
+    def step(denoise: Denoise, sde: SDE, x: Tensor, t: float, s: float, noise: Noise | None) -> Tensor:
+        (alpha_t, sigma_t), (alpha_s, sigma_s) = _marginal(sde, t), _marginal(sde, s)
+        told = denoise(x, _time(t, x)).noise
+        for _ in range(corrections):
+            led = alpha_s / alpha_t * (x - sigma_t * told) + sigma_s * told
+            told = denoise(led, _time(s, x)).noise
+        return alpha_s / alpha_t * (x - sigma_t * told) + sigma_s * told
+
+    return step
+
+
 def euler_maruyama(denoise: Denoise, sde: SDE, x: Tensor, t: float, s: float, noise: Noise | None) -> Tensor:
     """Euler-Maruyama on the reverse SDE (DPoser eq. 2; Song et al. 2021, eq. 6); the last step adds no noise."""
     drift, diffusion = (float(c) for c in sde.coefficients(torch.tensor(t, dtype=torch.float64)))

@@ -17,7 +17,7 @@ from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
 from engine.diffusion.mixture import Frame, GaussianMixtures
 from engine.diffusion.samplers import Denoise
 from engine.diffusion.sde import DiscreteVP
-from engine.priors.joint_prior import DIM, JOINT_COUNT, UNIT, Seen, told
+from engine.priors.joint_prior import DIM, JOINT_COUNT, UNIT, Seen, centre, told
 
 STEPS = 50
 PRINTED_BETAS = (1e-4, 2e-3)
@@ -27,6 +27,8 @@ BETAS = (1e-4, 0.25)
 LEAST_STD = 0.1
 """Units: a spread below it (6 mm) would have the network tell poses apart by less than they are known to."""
 KEPT = 1e-3  # least of the mixture's standard deviations, units
+ELSEWHERE = 3.0
+"""Standard deviations of a keypoint, at which the middle of a component is in another mode of the heatmap."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Context:
     features: Tensor
     mean: Tensor
     std: Tensor
+
+    def rows(self, index: Tensor | slice) -> Context:
+        """Of some of the frames."""
+        return Context(self.features[index], self.mean[index], self.std[index])
 
 
 class LiftingPrior(nn.Module):
@@ -87,7 +93,8 @@ class LiftingPrior(nn.Module):
 
         Two coordinates are spread as the heatmaps say, depth as the encoder does, and so is what was not seen. Where
         there are draws of the heatmaps, each is taken as often as any other; else a joint has one Gaussian. Of frames
-        ``alike`` the samples are the same draws, so that their mixtures go on from frame to frame.
+        ``alike`` the samples are the same draws, so that their mixtures go on from frame to frame; if all joints have
+        one Gaussian they are the same mixture moved and scaled, since expectation-maximisation knows no scale.
         """
         if self.standard:
             shape = (len(seen.joints), 1, DIM)
@@ -96,11 +103,15 @@ class LiftingPrior(nn.Module):
         known = seen.known
         mean = torch.where(known, seen.joints / UNIT, context.mean)
         std = torch.where(known, seen.doubt / UNIT, context.std).clamp_min(LEAST_STD)
+        mean, std = (a.flatten(1)[:, None] for a in (mean, std))
         noise = torch.randn(1 if alike else len(mean), samples, DIM, generator=generator).to(mean)
-        drawn = mean.flatten(1)[:, None] + std.flatten(1)[:, None] * noise
-        width = None
+        if seen.draws is None and alike:
+            of_all = GaussianMixtures.fit(noise, self.components, generator, floor=KEPT / LEAST_STD)
+            weights = of_all.weights.expand(len(mean), -1)
+            return GaussianMixtures(weights, mean + std * of_all.means, std * of_all.stds)
+        drawn, width = mean + std * noise, None
         if seen.draws is not None:
-            drawn, width = _with_draws(drawn, noise, seen, generator), std.flatten(1)
+            drawn, width = _with_draws(drawn, noise, seen, generator), std[:, 0]
         return GaussianMixtures.fit(drawn, self.components, generator, floor=KEPT, alike=alike, width=width)
 
     def under(self, context: Context, frame: Frame) -> Denoise:
@@ -134,6 +145,25 @@ def _with_draws(drawn: Tensor, noise: Tensor, seen: Seen, generator: torch.Gener
     places = seen.draws.gather(1, index) / UNIT + lacking[:, None] * spread[..., :2]
     known = seen.known[:, None, :, :2]
     return torch.cat([torch.where(known, places, joints[..., :2]), joints[..., 2:]], dim=3).flatten(2)
+
+
+def in_mode(seen: Seen, means: Tensor, stds: Tensor) -> Seen | None:
+    """What is seen where joints are in the modes of their heatmaps in which a component has them; None if it has none
+    in another mode than the strongest, which is what is seen anyway.
+
+    Args:
+        seen: (B, 17, 3), centred; it is again what it tells.
+        means, stds: (B, 51) of the component, units.
+    """
+    place, width = (UNIT * a.unflatten(1, (JOINT_COUNT, 3))[..., :2] for a in (means, stds))
+    joints, doubt = seen.joints[..., :2], seen.doubt[..., :2]
+    far = ((place - joints).abs() > ELSEWHERE * doubt.clamp_min(UNIT * LEAST_STD)).any(dim=-1, keepdim=True)
+    other = far & seen.known[..., :2]
+    if not other.any():
+        return None
+    moved = torch.cat([torch.where(other, place, joints), seen.joints[..., 2:]], dim=-1)
+    doubts = torch.cat([torch.where(other, width, doubt), seen.doubt[..., 2:]], dim=-1)
+    return centre(Seen(moved, doubts))[0]
 
 
 def keypoints(seen: Seen) -> Tensor:

@@ -50,7 +50,7 @@ def load_rotation_prior(path: Path | None = None) -> RotationPrior:
         fits = prior.network.dim == DIM and prior.mean.shape == prior.std.shape == (features,)
         if prior.encoder is not None:
             fits = fits and prior.encoder.settings["context"] == features
-        if not fits or (prior.std <= 0).any():
+        if not fits or not (prior.std > 0).all():
             raise WeightsError(f"The weights file {path.name} is not of {DIM} rotations and one context; reinstall it.")
 
     return load_prior(path, SCHEMA, "prior of rotations", _Networks, _build, check)

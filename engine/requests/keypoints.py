@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from engine.errors import FileError, ProtocolError
+from engine.errors import ProtocolError
 from engine.motion import keypoints as files
 from engine.protocol import Arrays, Header
-from engine.requests.parameters import required
+from engine.requests import heatmaps
+from engine.requests.keypoint_file import KeypointFile, size_of
 from engine.requests.rig import Answer
 from engine.tasks.steps import OnStep
 
@@ -31,19 +30,17 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         ``people`` (for each, the most certain first: ``id``, ``first`` and ``last`` frame, ``frames`` that show it, and
         ``confidence``, the mean of what is seen of it, 0 to 1),
         ``person`` (the id of the one whose joints follow), ``first`` (number of the clip's first frame), ``fps``,
-        ``size`` and ``camera`` (``focal`` [fx, fy], ``centre``), null where the file does not say; and ``pixels``
-        (T, 17, 2), ``confidence`` (T, 17) and, where the file has them, ``sigma`` (T, 17).
+        ``size`` and ``camera`` (``focal`` [fx, fy], ``centre``), null where the file does not say; ``heatmaps``, what
+        ``lift`` is to be told of a file that holds them, null of others; and ``pixels`` (T, 17, 2), ``confidence``
+        (T, 17) and, where the file has them, ``sigma`` (T, 17).
 
     Raises:
         ProtocolError: a parameter is missing or of another type. FileError: as the reader does.
     """
-    path, person, layout = required(params, "path"), params.get("person"), params.get("layout")
-    size, frame = _size(params.get("size")), _size(params.get("frame"))
-    if not isinstance(path, str) or not all(isinstance(name, str | None) for name in (person, layout)):
-        raise ProtocolError("A request to the engine names no file, person or layout; reinstall DPoser.")
-    if "\0" in path or not Path(path).exists():
-        raise FileError("The keypoint file is not there any more; choose it again.")
-    people = files.read(Path(path), size, layout, frame)
+    file, frame, person = KeypointFile.named(params), size_of(params, "frame"), params.get("person")
+    if not isinstance(person, str | None):
+        raise ProtocolError("A request to the engine names no person; reinstall DPoser.")
+    people = files.read(file.path, file.size, file.layout, frame)
     track = people.choose(person)
     pixels, confidence, sigma = files.to_h36m(track)
     view = people.camera
@@ -63,14 +60,6 @@ def keypoints(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         "fps": people.fps,
         "size": None if people.size is None else list(people.size),
         "camera": None if view is None else {"focal": list(view.focal), "centre": list(view.centre)},
+        "heatmaps": heatmaps.told(file),
     }
     return answer, {"pixels": pixels, "confidence": confidence} | ({} if sigma is None else {"sigma": sigma})
-
-
-def _size(value: object) -> tuple[int, int] | None:
-    """Width and height in pixels."""
-    if value is None:
-        return None
-    if not (isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value)):
-        raise ProtocolError("A request to the engine has a size that is no width and height; reinstall DPoser.")
-    return value[0], value[1]

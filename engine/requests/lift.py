@@ -13,6 +13,7 @@ from engine.motion.motion import BodyMotion
 from engine.motion.retarget import to_body
 from engine.protocol import Arrays, Header
 from engine.requests.filming import check_pixels, lens_of, stand_of
+from engine.requests.heatmaps import drawn
 from engine.requests.parameters import floats, settings_of
 from engine.requests.rig import MOST_VARIANTS, Answer, check_answer, described, map_of, motion_of
 from engine.requests.single_pose import made_of, one_pose, taking_over
@@ -24,11 +25,12 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
     Args:
         params: of a rig's animation, see `engine.requests.rig`; ``focal``, ``centre_u`` and ``centre_v`` of the camera
-            in pixels, ``settings`` (fields of `LiftSettings`; ``keep`` is how many animations to make).
+            in pixels, ``settings`` (fields of `LiftSettings`; ``keep`` is how many animations to make), and
+            ``heatmaps`` (as the answer to ``keypoints`` has them, or null), from the whole of which DiffPose sets out.
         arrays: of a rig's animation of one frame; ``pixels`` (T, 17, 2), ``confidence`` (T, 17) and, where they are
             known, ``sigma`` (T, 17), see the task; ``camera`` (4, 4) or, where it moves, (T, 4, 4), the camera's axes
             (it looks along -Z, up is Y) in the rig's space, or none for a body that stays where its first frame
-            stands.
+            stands; with heatmaps, ``image`` (T, 2, 2), see `engine.requests.heatmaps`.
         on_step: told (done, total, stage); stops the task by raising.
 
     Returns:
@@ -38,7 +40,8 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
 
     Raises:
         ProtocolError: a parameter or array is missing or unknown.
-        MappingError: the rig cannot be matched to the body. EngineError: as the task does.
+        MappingError: the rig cannot be matched to the body. FileError: the heatmaps are gone or have changed.
+        EngineError: as the task does.
     """
     from engine.tasks.lift.animation import LiftSettings, lift
 
@@ -54,7 +57,13 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     camera = lens_of(params)
     stand = stand_of(arrays["camera"], len(pixels), motion, rig_map) if "camera" in arrays else None
     before = to_body(motion, rig_map)
-    found = lift(pixels, confidence, sigma, camera, motion.fps, settings, before.offsets, on_step=on_step)
+    draws, heatmaps = None, params.get("heatmaps")
+    if heatmaps is not None and settings.prior == "diffpose":
+        on_step(0, len(pixels), "Reading")
+        draws = drawn(heatmaps, arrays, len(pixels), settings.seed)
+    found = lift(
+        pixels, confidence, sigma, camera, motion.fps, settings, before.offsets, on_step=on_step, draws=draws
+    )
     if stand is None:
         made = _standing(found.motions, before)
     else:

@@ -165,6 +165,49 @@ def test_the_other_hypotheses_are_variants(walking: Any) -> None:
     np.testing.assert_allclose(projected(ob, BONES["smpl"], range(1, LAST + 1)), walking.seen, atol=1e-3)
 
 
+COCO = {"shoulder": 5, "elbow": 7, "wrist": 9, "hip": 11, "knee": 13, "ankle": 15}  # left; right is next
+
+
+@pytest.fixture
+def heatmaps(walking: Any) -> Path:
+    """What the camera sees as heatmaps of a picture half as large; the left wrist may as well be at the right one."""
+    maps = np.zeros((LAST, 17, 72, 128), "f2")
+    down, across = np.mgrid[:72, :128] + 0.5
+    cells = dict(zip(BONES["smpl"], walking.seen.swapaxes(0, 1) / 10.0, strict=True))
+    for name, at in cells.items():
+        side, limb = name.split("_")
+        index = COCO[limb] + (side == "right")
+        for share, (u, v) in ((1.0, at.T), (0.8 * (name == "left_wrist"), cells["right_wrist"].T)):
+            away = (across - u[:, None, None]) ** 2 + (down - v[:, None, None]) ** 2
+            maps[:, index] += (share * np.exp(-0.5 * away / 1.5**2)).astype("f2")
+    path: Path = walking.folder / "heat.npz"
+    np.savez(path, heatmaps=maps, layout="coco_17", size=(640, 360), fps=FPS)
+    return path
+
+
+def test_heatmaps_are_drawn_from_whole(walking: Any, heatmaps: Path) -> None:
+    """The engine is told where they lie before a camera that zooms, and draws from the file itself."""
+    camera, ob = walking.camera.data, walking.ob
+    for frame, lens in ((1, 50.0), (LAST, 65.0)):
+        camera.lens = lens
+        camera.keyframe_insert("lens", frame=frame)
+    assert animate(str(heatmaps), prior="diffpose") == "FINISHED"
+    task, seen = part("last_run").task_of(ob.dposer_result.run), part("footage").recall(bpy.context.scene.session_uid)
+    _, params, arrays = task.ask(task.clip)
+    assert params["heatmaps"]["path"] == str(heatmaps) and params["settings"]["prior"] == "diffpose"
+    assert seen.size == (640, 360) and seen.confidence[0, 0] > 0.5
+    corner, opposite = arrays["image"].swapaxes(0, 1)
+    pixel = opposite - corner
+    np.testing.assert_allclose(pixel[[0, -1], 0], [2.0, 2.0 * 50.0 / 65.0], rtol=1e-6)
+    np.testing.assert_allclose(arrays["pixels"], corner[:, None] + seen.pixels * pixel[:, None], atol=1e-6)
+    before = digest()
+    heatmaps.unlink()
+    with pytest.raises(RuntimeError) as raised:
+        bpy.ops.dposer.more_variants()
+    assert "not there any more" in check_sentence(str(raised.value))
+    assert differing(before, digest()) == set()
+
+
 def test_what_was_not_seen_is_kept_as_confidence(walking: Any) -> None:
     hidden = walking.seen.copy()
     frames = [

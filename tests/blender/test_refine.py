@@ -370,7 +370,7 @@ def test_keypoints_are_sampled_between_frames_that_both_show_them(rows: list[flo
     pixels = np.arange(6.0)[:, None, None] * np.ones((17, 2)) * 10.0
     confidence = np.ones((6, 17))
     confidence[3, 5] = 0.0
-    seen = footage.Footage("", (), "", 0, 30.0, (0, 0), None, None, pixels, confidence, np.full((6, 17), 2.0))
+    seen = footage.Footage("", (), "", 0, 30.0, (0, 0), None, None, pixels, confidence, np.full((6, 17), 2.0), None)
     at, sure, sigma = footage.sampled(seen, np.array(rows))
     for row, point, trust in zip(rows, at, sure, strict=True):
         inside = -1e-6 <= row <= 5.0 + 1e-6

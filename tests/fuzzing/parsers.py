@@ -29,6 +29,7 @@ SMPL = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "k
 JOINT_ARCHIVE = ("data",)
 MATLAB = ("annot2", "cameras")
 HEATMAPS = ("heatmaps", "layout", "size", "box", "fps")
+PICTURES = ("features", "pose_feats", "pose", "has_smpl")
 POINTS = ("points", "joint_names", "places", "joints", "turns")
 
 HEAVY = (
@@ -90,7 +91,9 @@ def _reads(module: str, name: str) -> Callable[[Path], object]:
 def _camera(path: Path) -> object:
     from engine.commands import view
 
-    return view.camera(str(path))
+    found = view.camera(str(path))
+    view.stand(str(path))
+    return found
 
 
 def _keypoints(path: Path) -> object:
@@ -107,6 +110,12 @@ def _heatmaps(path: Path) -> object:
 
     keypoints.draw(path, count=3)
     return _keypoints(path)
+
+
+def _pictures(path: Path) -> object:
+    from engine.motion import features
+
+    return features.read_features(path), features.read_image_poses(path)
 
 
 def _joint_archive(path: Path) -> object:
@@ -227,6 +236,7 @@ PARSERS = {
         Parser("keypoints", "2D keypoints, JSON", _file(_keypoints)),
         Parser("keypoints_table", "2D keypoints, CSV", _file(_keypoints, ending=".csv")),
         Parser("heatmaps", "heatmaps, .npz", _archive(HEATMAPS, _heatmaps, ".npz")),
+        Parser("pictures", "features of pictures, .npz", _archive(PICTURES, _pictures, ".npz")),
         Parser("joint_archive", "pickled arrays of joints, .npz", _archive(JOINT_ARCHIVE, _joint_archive)),
         Parser("mat5", "MATLAB files", _file(_mat5)),
         Parser("room_cameras", "Human3.6M's cameras, JSON", _file(_reads(f"{JOINT_SETS}.human36m_cameras", "read"))),

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.io import savemat
 
 from fuzzing import shaped
-from fuzzing.parsers import AMASS, HEATMAPS, JOINT_ARCHIVE, POINTS, ROOT, SMPL
+from fuzzing.parsers import AMASS, HEATMAPS, JOINT_ARCHIVE, PICTURES, POINTS, ROOT, SMPL
 
 DATA = ROOT.parent / "shared" / "data"
 FRAMES = 2
@@ -106,6 +106,13 @@ def _heatmaps() -> Iterator[bytes]:
     box = np.tile([1.0, 2.0, 30.0, 40.0], (FRAMES, 1))
     named = {"heatmaps": (255 * maps[:, 1:]).astype("u1"), "layout": np.array("mpii_16"), "box": box}
     yield from _archives(HEATMAPS, named)
+
+
+def _pictures() -> Iterator[bytes]:
+    poses = np.random.default_rng(0).normal(size=(FRAMES, 72))
+    yield from _archives(PICTURES, {"pose_feats": np.ones((FRAMES, 4, 3), "f4"), "pose": poses})
+    told = {"features": np.ones((FRAMES, 5)), "pose": poses.reshape(FRAMES, 24, 3), "has_smpl": np.ones(FRAMES, bool)}
+    yield from _archives(PICTURES, told)
 
 
 def _joint_archive() -> Iterator[bytes]:
@@ -221,6 +228,9 @@ def asked() -> Iterator[tuple[str, dict[str, Any], dict[str, np.ndarray]]]:
     yield "keypoints", {"path": "gone.json", "person": "1", "size": [640, 480], "layout": None}, {}
     seen = {"pixels": np.full((8, 17, 2), 300.0), "confidence": np.ones((8, 17)), "sigma": np.full((8, 17), np.nan)}
     view = {"focal": 900.0, "centre_u": 320.0, "centre_v": 240.0, "settings": {"hypotheses": 4, "keep": 2}}
+    heatmaps = {"path": "gone.npz", "size": [640, 480], "layout": None, "state": [10, 10]}
+    drawn = {"heatmaps": heatmaps, "settings": {"prior": "diffpose"}}
+    yield "lift", params | view | drawn, one | seen | {"image": np.zeros((8, 2, 2))}
     yield "lift", params | view, one | seen | {"camera": np.eye(4)}
     film = {name: values[None] for name, values in seen.items()} | {"camera": np.eye(4)[None]}
     lens = {name: view[name] for name in ("focal", "centre_u", "centre_v")}
@@ -268,6 +278,8 @@ _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
         {"fx": 900, "fy": 880.5, "cx": 320, "cy": 240, "width": 640, "height": 480},
         {"camera_matrix": {"rows": 3, "cols": 3, "data": [900, 0, 320, 0, 900, 240, 0, 0, 1]}, "dist_coeffs": [[0.1]]},
         _VIEW,
+        {"fx": 900, "cx": 1, "cy": 2, "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "translation": [0, 0, 4.5]},
+        {"camera": {"focal": 900, "center": [1, 2], "rvec": [[3.1], [0], [0]], "tvec": [[0], [1], [4]], "up": "z"}},
     ),
     "keypoints": _json(
         _NAMED,
@@ -293,6 +305,7 @@ _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
         ]
     ),
     "heatmaps": _heatmaps,
+    "pictures": _pictures,
     "joint_archive": _joint_archive,
     "mat5": _mat5,
     "room_cameras": _made(lambda path: joint_set_files.json_of_cameras(path, *joint_set_files.camera_numbers(0))),

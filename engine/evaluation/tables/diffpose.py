@@ -207,7 +207,6 @@ def table_5(context: Context) -> Table:
     rows: Rows = {"Stand-Diff": (GraphVariant(("--standard",)), {})}
     for m in (1, 5, 9):
         rows[f"GMM-Diff (M = {m})"] = (GraphVariant(() if m == 5 else (f"--components={m}",)), {})
-    rows["betas as printed"] = (GraphVariant(("--betas", "1e-4", "2e-3")), {})
     return _variants(
         context,
         "5",

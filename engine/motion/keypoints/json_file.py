@@ -45,7 +45,7 @@ def read(path: Path, layout: str | None = None) -> Sightings:
     Raises:
         FileError: it is no JSON, of none of the known forms, or with numbers out of bounds.
     """
-    content = read_json(path, MAX_BYTES, "write the keypoints again, in shorter clips")
+    content = read_json(path, MAX_BYTES, "write the keypoints again, a long video in parts")
     found = Sightings(path.name)
     if isinstance(content, dict):
         _about(found, content)

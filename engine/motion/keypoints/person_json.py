@@ -93,6 +93,8 @@ def _flat_rows(name: str, flat: Any, key: str, layout: Layout | None) -> np.ndar
     """From a list of u, v, confidence in a detector's order."""
     count = len(flat) / 3 if isinstance(flat, list) else 0
     known = layout or BY_COUNT.get(int(count) if count == int(count) else 0)
+    if layout is not None and len(layout) != count:
+        raise FileError(f"{name} has {count:g} points in {key}, the chosen layout {len(layout)}; choose another one.")
     if known is None or len(known) != count:
         raise FileError(f"{name} needs u, v, confidence of each point in {key}; write {_counts()} of them.")
     if not all(type(value) in (int, float) for value in flat):

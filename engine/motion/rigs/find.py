@@ -60,8 +60,8 @@ def find_map(
     if len(nearest.sources) >= RESEMBLANCE:
         raise MappingError(_advice(nearest, nearest.missing))
     raise MappingError(
-        f"The rig's bone names follow no known convention and {found.unclear}; choose a filter to clean it, or map "
-        f"these joints by hand: {', '.join(nearest.missing)}."
+        f"The rig's bone names follow no known convention and {found.unclear}; map these joints by hand: "
+        f"{', '.join(nearest.missing)}, or choose a filter to clean a rig that is no body."
     )
 
 

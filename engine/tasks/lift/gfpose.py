@@ -159,6 +159,11 @@ def generate(
     return hypotheses(_nothing(count, device), prior, settings, on_iteration)[:, 0]
 
 
+RELEASED_TIMES = (0.05, 0.1)
+LARGE_NOISE = 0.05
+"""Metres of noise from which the second is taken."""
+
+
 @torch.no_grad()
 def denoise(
     joints: Tensor,
@@ -166,12 +171,16 @@ def denoise(
     prior: JointPrior,
     steps: int = 10,
     on_iteration: OnIteration | None = None,
+    released: bool = False,
 ) -> Tensor:
     """Joints (B, 17, 3) with Gaussian noise of ``std`` metres taken out (sec. 5.5), the pelvis where it was.
 
     The reverse process starts at the time whose diffusion makes such noise, from the noisy joints brought to that
-    time's scale, and its steps are as long as the way is: the paper chooses one of two times by hand.
+    time's scale, and its steps are as long as the way is: the paper chooses one of two times by hand. ``released`` does
+    as the released code, see `denoise_as_released`, from the one of its two times that is nearer.
     """
+    if released:
+        return denoise_as_released(joints, RELEASED_TIMES[std >= LARGE_NOISE], prior, on_iteration=on_iteration)
     time = float(prior.sde.time_of_noise(torch.tensor(std / UNIT)))
     alpha = float(prior.sde.marginal(torch.tensor(time))[0])
     pelvis = joints[:, :1]

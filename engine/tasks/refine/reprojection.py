@@ -88,8 +88,10 @@ class Reprojection:
             return
         turns = from_event(x0)
         joints = h36m_joints(turns, self.offsets(rows))
-        # Joints are linear in the offsets: what a unit of each coefficient adds, all poses at once.
-        grown = torch.stack([h36m_joints(turns, change) for change in self._basis.unbind(-1)], dim=-1)
+        # What a unit of each coefficient adds to joints, all poses at once: but for the head, which stays as large as
+        # it is, they are linear in the offsets.
+        head = h36m_joints(turns, torch.zeros_like(self._basis[..., 0]))
+        grown = torch.stack([h36m_joints(turns, change) - head for change in self._basis.unbind(-1)], dim=-1)
         normal, slope, tangent, weight, away = self._by_place(joints, rows)
         by_shape = tangent @ grown
         weighted = weight[..., None, None] * by_shape

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from heatmap_files import rendered
+from heatmap_files import two_minded
 from seen_person import CAMERA, FPS, Knowing, person
 from torch import Tensor
 
@@ -118,15 +118,9 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert not list(tmp_path.glob("*.bvh"))
 
 
-def heatmap_file(folder: Path, aside: float = 0.0) -> Path:
-    """The person's keypoints as heatmaps; 40 % of the left wrist's ``aside`` pixels to the right, in a lower mode."""
-    cells = SOMEONE.pixels / 10.0
-    maps = rendered(cells, 72, 128)
-    wrist = JOINTS.index("left_wrist")
-    maps[:, wrist] += 2.0 / 3.0 * rendered(cells[:, wrist] + [aside / 10.0, 0.0], 72, 128) * (aside > 0)
-    path = folder / "heat.npz"
-    np.savez(path, heatmaps=maps.astype("f2"), size=(1280, 720), fps=FPS)
-    return path
+def heatmap_file(folder: Path) -> Path:
+    """The person's keypoints as heatmaps; 40 % of the left wrist's lie 150 pixels to the right, in a lower mode."""
+    return two_minded(folder / "heat.npz", SOMEONE.pixels, JOINTS.index("left_wrist"), (150.0, 0.0), fps=FPS)
 
 
 @pytest.mark.parametrize("prior", ["gfpose", "diffpose"])
@@ -140,7 +134,7 @@ def test_heatmaps_are_keypoints_and_diffpose_sees_all_of_them(
         return knowing(seen, hypotheses)
 
     monkeypatch.setattr(animation, "load_lifter", lambda prior, steps, seed, device: lifter)
-    source, target = heatmap_file(tmp_path, aside=150.0), tmp_path / "a.bvh"
+    source, target = heatmap_file(tmp_path), tmp_path / "a.bvh"
     options = ["--prior", prior, "--camera", "1100,640,360", "--hypotheses", "3", "--device", "cpu"]
     assert main(["lift", str(source), str(target), *options]) == 0
     assert "24 frames," in capsys.readouterr().out
@@ -177,7 +171,7 @@ def test_diffpose_s_own_way_from_heatmaps_to_an_animation(tmp_path: Path, monkey
     monkeypatch.setattr(lifters, "load_lifting_prior", lambda encoder: prior)
     target = tmp_path / "a.npz"
     options = ["--prior", "diffpose", "--camera", "1100,640,360", "--hypotheses", "3", "--device", "cpu"]
-    assert main(["lift", str(heatmap_file(tmp_path, aside=150.0)), str(target), *options]) == 0
+    assert main(["lift", str(heatmap_file(tmp_path)), str(target), *options]) == 0
     motion = amass.read(target).motion
     found, there = posed(motion)[0][12], posed(SOMEONE.motion)[0][12]
     apart = np.linalg.norm(found - found[0] - there + there[0], axis=-1)

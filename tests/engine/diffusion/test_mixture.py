@@ -77,9 +77,8 @@ def test_one_component_is_the_mean_and_the_deviation() -> None:
 
 
 def test_components_are_drawn_by_weight() -> None:
-    mixtures = GaussianMixtures(
-        torch.tensor([[0.2, 0.5, 0.3]]), torch.arange(3.0).reshape(1, 3, 1), torch.ones(1, 3, 1)
-    ).repeated(10_000)
+    weights, means = torch.tensor([0.2, 0.5, 0.3]).expand(10_000, -1), torch.arange(3.0)[:, None].expand(10_000, -1, -1)
+    mixtures = GaussianMixtures(weights, means, torch.ones(10_000, 3, 1))
     drawn = mixtures.draw(torch.rand(10_000, generator=generator())).mean[:, 0]
     shares = [float((drawn == m).float().mean()) for m in range(3)]
     np.testing.assert_allclose(shares, [0.2, 0.5, 0.3], atol=0.02)
@@ -114,3 +113,14 @@ def test_printed_and_own_noise_end_where_they_are_said_to() -> None:
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="components"):
         GaussianMixtures.fit(torch.randn(2, 3, 4), 4, generator())
+
+
+@pytest.mark.parametrize("place", [0.0, 0.4, 20.0])
+def test_samples_that_are_all_one_are_a_mixture_there(place: float) -> None:
+    samples = torch.full((2, 100, 51), place)
+    for width in (None, torch.full((2, 51), 0.1)):
+        found = GaussianMixtures.fit(samples, 5, generator(), width=width)
+        torch.testing.assert_close(found.weights.sum(dim=1), torch.ones(2))
+        drawn = found.draw(torch.rand(2, generator=generator()))
+        torch.testing.assert_close(drawn.mean, samples[:, 0], atol=1e-4, rtol=1e-4)
+        assert float(drawn.scale.min()) > 0.0 and float(drawn.scale.max()) < 0.03

@@ -7,17 +7,23 @@ import numpy as np
 import pytest
 import torch
 
+from engine.body.h36m_joints import h36m_joints
+from engine.body.shapes import offsets_of
 from engine.motion.h36m import JOINTS, PARENTS
+from engine.motion.joints import MIRROR as BODY_MIRROR
 from engine.priors.image_frame import camera_frame, image_frame
 from engine.training import dataset
 from engine.training.people import (
     DETECTED,
     EXACT,
+    SHAPES,
     Detector,
     People,
     detect,
     hidden,
     mirrored,
+    mirrored_turns,
+    random_bodies,
     random_cameras,
 )
 
@@ -62,6 +68,37 @@ def test_a_reflection_swaps_sides(people: People) -> None:
     left, right = JOINTS.index("left_wrist"), JOINTS.index("right_wrist")
     torch.testing.assert_close(mirrored(joints)[:, right, 0], -joints[:, left, 0])
     torch.testing.assert_close(mirrored(mirrored(joints)), joints)
+
+
+def test_rotations_are_those_of_the_people_drawn(people: People) -> None:
+    """Bodies that turn so have the joints that are drawn, their sides swapped or not."""
+    posed = people.draw_posed(200, generator())
+    assert torch.equal(posed.joints, people.draw(200, generator()))
+    identity = torch.eye(3).expand(200, 22, 3, 3)
+    torch.testing.assert_close(posed.turns @ posed.turns.mT, identity, atol=1e-5, rtol=0)
+    assert (torch.linalg.det(posed.turns) > 0.99).all()
+    # The same draws again: who, of which shape, swapped or not, and how far away.
+    again = generator()
+    torch.rand(200, generator=again, dtype=torch.float64)
+    offsets = random_bodies(1)[torch.randint(SHAPES, (200,), generator=again)]
+    swapped = torch.rand(200, generator=again) < 0.5
+    distance = random_cameras(200, again)[1]
+    assert 60 < int(swapped.sum()) < 140
+    flip = torch.tensor([-1.0, 1.0, 1.0])
+    # A person who is swapped has the shape reflected, too, where sides differ.
+    own = torch.where(swapped[:, None, None], offsets[:, list(BODY_MIRROR)] * flip, offsets)
+    joints = h36m_joints(posed.turns, own)
+    expected = image_frame(joints - joints[:, :1], distance)
+    torch.testing.assert_close(posed.joints, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_reflected_rotations_reflect_the_body(people: People) -> None:
+    turns = people.draw_posed(20, generator()).turns
+    offsets = torch.from_numpy(offsets_of(np.random.default_rng(2).normal(size=(20, 10)))).float()
+    other = offsets[:, list(BODY_MIRROR)] * torch.tensor([-1.0, 1.0, 1.0])
+    reflected = h36m_joints(mirrored_turns(turns), other)
+    torch.testing.assert_close(reflected, mirrored(h36m_joints(turns, offsets)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(mirrored_turns(mirrored_turns(turns)), turns)
 
 
 def test_a_detector_errs_as_much_as_its_heatmaps_say() -> None:

@@ -12,16 +12,18 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.graph_network import ContextEncoder, PoseGraphNet
+from engine.diffusion.mixture import GaussianMixtures
 from engine.errors import WeightsError
 from engine.motion.h36m import JOINTS, PARENTS
 from engine.priors.joint_prior import UNIT, Seen, centre, to_event
-from engine.priors.lifting_prior import LEAST_STD, Context, LiftingPrior
+from engine.priors.lifting_prior import LEAST_STD, Context, LiftingPrior, in_mode
 from engine.priors.lifting_weights import (
     load_context_encoder,
     load_lifting_prior,
     save_context_encoder,
     save_lifting_prior,
 )
+from engine.priors.prior_file import FOLDER
 from engine.tasks.lift import diffpose
 from engine.tasks.lift.diffpose import DiffPoseSettings, clip_context, hypotheses
 
@@ -146,6 +148,105 @@ def test_hypotheses_take_either_mode_of_a_heatmap_as_often_as_it_says(frames: in
     certain = hypotheses(seen, LiftingPrior(encoder(frames), Oracle(truth)).eval(), DiffPoseSettings())
     there = truth * UNIT + torch.tensor([1.0, 1.0, 0.0]) * seen.joints[:, None, :1]
     torch.testing.assert_close(certain, there.expand_as(certain), atol=1e-4, rtol=0)
+
+
+class Showing(ContextEncoder):
+    """Tells what it is shown: features are places that keypoints have, in units, and their trust."""
+
+    def __init__(self) -> None:
+        super().__init__(PARENTS, width=3, heads=1, depth=0, frames=9)
+
+    def features(self, seen: Tensor, there: Tensor | None = None) -> Tensor:
+        return torch.cat([seen[..., :2] / seen[..., 2:], seen[..., 2:]], dim=-1)
+
+
+class Told(PoseGraphNet):
+    """Believes the context, wherever a pose is: as a network does whose encoder was mostly right."""
+
+    def __init__(self) -> None:
+        super().__init__(PARENTS, context=3, width=5, blocks=0)
+
+    def forward(self, pose: Tensor, centre: Tensor, step: Tensor, context: Tensor | None) -> Tensor:
+        assert context is not None
+        return torch.cat([context[..., :2], centre[..., 2:]], dim=-1)
+
+
+def test_the_context_is_of_the_mode_that_a_hypothesis_sets_out_from() -> None:
+    seen = two_places(20, apart=0.4, share=0.4, width=0.02)
+    seen = Seen(seen.joints[:1].expand(20, -1, -1) + 0.4, seen.doubt, seen.draws[:1].expand(20, -1, -1, -1) + 0.4)
+    prior = LiftingPrior(Showing(), Told()).eval()
+    settings = DiffPoseSettings(hypotheses=200, alike=True)
+    found = hypotheses(seen, prior, settings)
+    off = found[..., :2] - seen.joints[:, None, :, :2]
+    right = off[:, :, WRIST, 0] > 0.2
+    assert abs(float(right.float().mean()) - 0.4) < 0.1
+    assert torch.equal(right, right[:1].expand_as(right))
+    off[:, :, WRIST, 0] -= torch.where(right, 0.4, 0.0)
+    assert float(off.abs().max()) < 0.01, "the middle of the mode, and nothing else moves"
+    alone = hypotheses(seen.without_draws(), prior, settings)
+    torch.testing.assert_close(alone[..., :2], seen.joints[:, None, :, :2].expand_as(alone[..., :2]), atol=1e-5, rtol=0)
+
+
+def test_components_of_the_strongest_modes_are_told_nothing_else() -> None:
+    seen = centre(two_places(4, apart=0.4, share=0.4, width=0.02))[0]
+    there = (seen.joints / UNIT).flatten(1)
+    noise = 0.02 / UNIT * torch.randn(4, 51, generator=torch.Generator().manual_seed(3)).clamp(-2.9, 2.9)
+    stds = torch.full((4, 51), 0.5)
+    assert in_mode(seen, there + noise, stds) is None
+    moved = there.clone()
+    moved[1:, 3 * WRIST] += 0.4 / UNIT
+    told = in_mode(seen, moved, stds)
+    assert told is not None and told.draws is None
+    off = told.joints - seen.joints
+    torch.testing.assert_close(off[1:, WRIST], torch.tensor([0.4, 0.0, 0.0]).expand(3, -1))
+    torch.testing.assert_close(told.doubt[1:, WRIST, :2], torch.full((3, 2), 0.5 * UNIT))
+    off[1:, WRIST] = 0.0
+    assert not off.any() and torch.equal(told.doubt[0], seen.doubt[0])
+    hidden = seen._replace(doubt=torch.full_like(seen.doubt, torch.inf))
+    assert in_mode(hidden, moved, stds) is None
+
+
+def test_one_mixture_moved_and_scaled_is_that_of_samples_moved_and_scaled() -> None:
+    prior = LiftingPrior(encoder(), PoseGraphNet(PARENTS, context=0, width=8, blocks=0))
+    seen = keypoints(6, doubt=0.05)
+    seen.doubt[:, 3] = 0.2
+    context = Context(torch.zeros(6, 17, 16), torch.randn(6, 17, 3), 1.0 + torch.rand(6, 17, 3))
+    found = prior.start(seen, context, 1000, torch.Generator().manual_seed(4), alike=True)
+    mean = torch.where(seen.known, seen.joints / UNIT, context.mean).flatten(1)
+    std = torch.where(seen.known, seen.doubt / UNIT, context.std).flatten(1)
+    generator = torch.Generator().manual_seed(4)
+    samples = mean[:, None] + std[:, None] * torch.randn(1, 1000, 51, generator=generator)
+    each = GaussianMixtures.fit(samples, prior.components, generator, alike=True)
+    for one, other in ((found.weights, each.weights), (found.means, each.means), (found.stds, each.stds)):
+        torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_poses_by_the_handful_are_the_same(alike: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, prior = keypoints(10, doubt=0.05), LiftingPrior(encoder(frames=9), Doubtful()).eval()
+    settings = DiffPoseSettings(hypotheses=4, temperature=1.0, alike=alike)
+    whole = hypotheses(seen, prior, settings)
+    monkeypatch.setattr(diffpose, "POSES_AT_ONCE", 9)
+    done: list[tuple[int, int]] = []
+    torch.testing.assert_close(hypotheses(seen, prior, settings, lambda *step: done.append(step)), whole)
+    assert done == [(n + 1, 25) for n in range(25)], "two frames at once, five steps each"
+    monkeypatch.setattr(diffpose, "POSES_AT_ONCE", 1)
+    torch.testing.assert_close(hypotheses(seen, prior, settings), whole)
+
+
+@pytest.mark.skipif(
+    not (FOLDER / "diffpose_clip.safetensors").exists(), reason="the weights of DiffPose are not in this checkout"
+)
+def test_half_precision_is_of_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of hypotheses that lie centimetres apart, a millimetre or two."""
+    seen, prior = keypoints(3, doubt=0.02), load_lifting_prior(encoder="clip").eval()
+    found = []
+    for half in (False, True):
+        monkeypatch.setattr(diffpose, "prefers_bfloat16", lambda device, half=half: half)
+        found.append(hypotheses(seen, prior, DiffPoseSettings(hypotheses=8, temperature=1.0)))
+    assert found[1].dtype is torch.float32
+    away = (found[1] - found[0]).norm(dim=-1).mean()
+    assert 0.0 < float(away) < 0.05 * float(found[0].std(dim=1).norm(dim=-1).mean())
 
 
 def test_an_oracle_s_pose_comes_out_after_five_steps() -> None:

@@ -157,6 +157,8 @@ def test_the_released_steps_go_too_far(prior: GaussianPrior) -> None:
     released = gfpose.denoise_as_released(noisy, 0.05, prior, steps=200)
     change = [(made - noisy).norm(dim=-1).mean() for made in (ours, released)]
     assert change[1] > 3.0 * change[0]
+    named = gfpose.denoise(noisy[:2], 0.01, prior, released=True)
+    assert torch.equal(named, gfpose.denoise_as_released(noisy[:2], 0.05, prior))
 
 
 def test_an_unknown_approach_is_refused(prior: GaussianPrior) -> None:

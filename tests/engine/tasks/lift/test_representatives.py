@@ -41,3 +41,14 @@ def test_as_many_as_there_are_stay() -> None:
     assert torch.allclose(found[0].sum(dim=(1, 2)).sort().values, drawn[0].sum(dim=(1, 2)).sort().values, atol=1e-5)
     with pytest.raises(ValueError, match="6 hypotheses"):
         representatives(drawn, 7)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_hypotheses_in_fewer_places_than_asked_for_are_all_of_them(places: int) -> None:
+    """A joint that is known exactly, or a network that always says the same."""
+    there = torch.randn(1, places, 17, 3, generator=torch.Generator().manual_seed(0))
+    found = representatives(there.repeat(1, 10, 1, 1), 5)
+    away = (found[:, :, None] - there[:, None]).norm(dim=-1).amax(dim=-1)  # (1, found, place)
+    assert found.shape == (1, 5, 17, 3) and float(away.min(dim=2).values.max()) < 1e-6
+    assert float(away.min(dim=1).values.max()) < 1e-6
