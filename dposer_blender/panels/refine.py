@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from bpy.app.translations import pgettext_iface as iface_
 from bpy.types import Context, Panel, PropertyGroup, UILayout
 
 from .. import footage, pinhole
@@ -73,7 +72,7 @@ def _more(layout: UILayout, index: int, settings: PropertyGroup) -> None:
     box.prop(settings, "person")
     row = box.row(align=True)
     row.prop(settings, "start")
-    row.prop(settings, "fps", text=iface_("Frame Rate"))
+    row.prop(settings, "fps")
     row = box.row(align=True)
     row.prop(settings, "width")
     row.prop(settings, "height")
