@@ -321,7 +321,7 @@ class DPOSER_OT_remove_refine_camera(Polled, Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     __annotations__ = {
-        "index": IntProperty(name="Index", description="Of the camera in the list, from 0", min=0)
+        "index": IntProperty(name="Index", description="Of the camera in the list, from 0", min=0, max=MOST_CAMERAS)
     }
 
     @classmethod
