@@ -562,6 +562,7 @@ def command_shots(_: argparse.Namespace) -> int:
             ["demo.captures"],
             ["demo.tool_shots", extension],
             ["demo.keypoint_shots", extension],
+            ["demo.refine_shots", extension],
             ["demo.format_shots", extension, "--both"],
         )
         return next((status for step in steps if (status := run(MAIN.interpreter, "-m", *step)) != 0), 0)

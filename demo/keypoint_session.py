@@ -68,12 +68,41 @@ def focal() -> float:
     return float(lens.lens / lens.sensor_width * max(SIZE))
 
 
-def detected(target: Path) -> Path:
-    """The sample's walk as a detector's results in COCO's form."""
+def detected(target: Path, span: tuple[int, int] = SPAN) -> Path:
+    """The sample's walk, from one of its frames to another, as a detector's results in COCO's form."""
     walk = performed(make_sample.truth(), body.bundled())
     _, seen = performed_before_the_camera(walk, "walk")
-    found = detections.detect(seen[slice(*SPAN)], focal(), SEED).without(*UNSEEN)
+    found = detections.detect(seen[slice(*span)], focal(), SEED).without(*UNSEEN)
     return keypoint_files.coco(target, [found], SIZE, walk.fps)
+
+
+def alone(name: str) -> bpy.types.Object:
+    """Let nobody else be in the picture, and make the character the only one selected."""
+    for other in (MANNEQUIN, MIXAMO, RIGIFY):
+        for ob in (bpy.data.objects[other], bpy.data.objects[f"{other} Skin"]):
+            ob.hide_render = other != name
+    return choose([name])
+
+
+def photographed(name: str, folder: Path, rows: list[int], start: int = 1, size: tuple[int, int] = (0, 0)) -> None:
+    """Photograph a character through the camera, and keep the keypoints that lie over the pictures.
+
+    Args:
+        name: of the character.
+        folder: for the pictures.
+        rows: of the keypoints that were read last.
+        start: frame of the scene that shows the first of them.
+        size: (width, height) of the images in pixels; zeros for what the file says, or else the render's.
+    """
+    scene, found = bpy.context.scene, shown()
+    own = scene.render.fps / scene.render.fps_base
+    for number, row in enumerate(rows):
+        scene.frame_set(round(start + row * own / (found.fps or own)))
+        scene.render.filepath = str(folder / f"{name}_{number}.png")
+        bpy.ops.render.render(write_still=True)
+    given = size if all(size) else found.size if all(found.size) else SIZE
+    shares = found.pixels[rows] / given
+    np.savez(folder / f"{name}.npz", pixels=shares * SIZE, confidence=found.confidence[rows])
 
 
 def lifted(
@@ -91,28 +120,16 @@ def lifted(
     Returns:
         The rows of the keypoints that are photographed.
     """
-    for other in (MANNEQUIN, MIXAMO, RIGIFY):
-        for ob in (bpy.data.objects[other], bpy.data.objects[f"{other} Skin"]):
-            ob.hide_render = other != name
-    armature = choose([name])
+    armature = alone(name)
     if armature.animation_data is not None:
         armature.animation_data.action = None
     for bone in armature.pose.bones:
         bone.matrix_basis = Matrix()
-    scene = bpy.context.scene
     ended = bpy.ops.dposer.animate_from_keypoints(filepath=str(keypoints), width=size[0], height=size[1])
     if ended != {"FINISHED"}:
         raise SystemExit(f"{name} was not animated.")
-    found = shown()
-    rows: list[int] = np.linspace(0, len(found.pixels) - 1, columns).round().astype(int).tolist()
-    pace = scene.render.fps / scene.render.fps_base / (found.fps or scene.render.fps / scene.render.fps_base)
-    for number, row in enumerate(rows):
-        scene.frame_set(round(1 + row * pace))
-        scene.render.filepath = str(folder / f"{name}_{number}.png")
-        bpy.ops.render.render(write_still=True)
-    given = size if all(size) else found.size if all(found.size) else SIZE
-    shares = found.pixels[rows] / given
-    np.savez(folder / f"{name}.npz", pixels=shares * SIZE, confidence=found.confidence[rows])
+    rows: list[int] = np.linspace(0, len(shown()) - 1, columns).round().astype(int).tolist()
+    photographed(name, folder, rows, size=size)
     return rows
 
 

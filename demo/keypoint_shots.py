@@ -48,7 +48,12 @@ def draw(
 
 
 def row(name: str, folder: Path, beside: float, wide: int = WIDTH) -> Image.Image:
-    """The frames of a character side by side, each cut out around the person.
+    """The frames of a character side by side, see `cuts`."""
+    return side_by_side(cuts(name, folder, beside, wide))
+
+
+def cuts(name: str, folder: Path, beside: float, wide: int = WIDTH) -> list[Image.Image]:
+    """The frames of a character, each cut out around the keypoints.
 
     Args:
         name: the character.
@@ -66,7 +71,7 @@ def row(name: str, folder: Path, beside: float, wide: int = WIDTH) -> Image.Imag
     width = round(wide / len(pixels))
     seen = np.where(confidence[..., None] > 0, pixels, np.nan)
     low, high = np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)
-    cuts = []
+    found = []
     for number in range(len(pixels)):
         picture = Image.open(folder / f"{name}_{number}.png").convert("RGB")
         whole = picture.resize((FINE * picture.width, FINE * picture.height), Image.Resampling.LANCZOS)
@@ -77,8 +82,8 @@ def row(name: str, folder: Path, beside: float, wide: int = WIDTH) -> Image.Imag
         size = np.array([tall * beside, tall])
         corner = np.clip(FINE * (low[number] + high[number]) / 2.0 - size / 2.0, 0.0, np.array(whole.size) - size)
         box = tuple(np.concatenate([corner, corner + size]).round().astype(int).tolist())
-        cuts.append(whole.crop(box).resize((width, round(width / beside))))
-    return side_by_side(cuts)
+        found.append(whole.crop(box).resize((width, round(width / beside))))
+    return found
 
 
 def main() -> int:

@@ -31,11 +31,11 @@ else:
 
 MODULES = (
     "armature", "blending", "bone_checks", "bone_choice", "client", "clip", "confidences", "curves", "diagnostics",
-    "engine_check", "engine_log", "footage", "found_bones", "frame_range", "keying", "last_run", "limbs", "live",
-    "map_request", "mirror", "outcomes", "pinhole", "plausibility", "pose_assets", "posing", "presets", "puppets",
-    "reduction", "rig", "rotations", "settling", "skeleton", "stage", "staleness", "vrm", "wording", "writing",
-    "drawing.curve", "drawing.keypoints", "drawing.overlay", "drawing.scale", "drawing.segments", "drawing.swatches",
-    "drawing.timeline", "drawing.viewport",
+    "engine_check", "engine_log", "filmed", "footage", "found_bones", "frame_range", "keying", "last_run", "limbs",
+    "live", "map_request", "mirror", "outcomes", "pinhole", "plausibility", "pose_assets", "posing", "presets",
+    "puppets", "reduction", "rig", "rotations", "settling", "skeleton", "stage", "staleness", "vrm", "wording",
+    "writing", "drawing.curve", "drawing.keypoints", "drawing.overlay", "drawing.scale", "drawing.segments",
+    "drawing.swatches", "drawing.timeline", "drawing.viewport",
 )  # fmt: skip
 """Those that are put off, by name within the extension's package."""
 

@@ -15,6 +15,7 @@ _TOOLS = (
     ("follow_live", "CON_FOLLOWPATH"),
     ("fit_range", "ACTION"),
     ("animate_from_keypoints", "OUTLINER_DATA_CAMERA"),
+    ("refine_to_keypoints", "CON_CAMERASOLVER"),
     ("plausibility", "VIEWZOOM"),
 )
 _AFTERWARDS = ("compare", "blend_result", "more_variants", "apply_variant", "discard_result", "repeat_last")

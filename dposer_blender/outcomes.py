@@ -56,6 +56,10 @@ def figures(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         found.append(("Sorted out", joints))
     if "pixels_off" in report:
         found.append(("Off the keypoints", f"{report['pixels_off']:.1f} px"))
+    off = report.get("off_keypoints", [])
+    for name, (before, now) in off:
+        label = "Off the keypoints" if len(off) == 1 else name
+        found.append((label, f"{before:.1f} \N{RIGHTWARDS ARROW} {now:.1f} px"))
     if "seconds" in report:
         found.append(("Time", f"{report['seconds']:.1f} s"))
     return tuple(found)

@@ -18,6 +18,7 @@ from . import (
     inbetween,
     keypoints,
     plausibility,
+    refine,
     repeat,
     results,
 )
@@ -31,6 +32,7 @@ _MODULES = (
     fit_targets,
     keypoints,
     animate_from_keypoints,
+    refine,
     plausibility,
     results,
     blend,

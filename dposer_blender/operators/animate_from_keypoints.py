@@ -4,39 +4,33 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 from bpy.types import Context, Object, Operator
 
-from ...engine.errors import EngineError
 from .. import (
     armature,
     confidences,
+    filmed,
     footage,
     frame_range,
     outcomes,
     pinhole,
     rotations,
     settling,
-    stage,
-    targets,
     wording,
     writing,
 )
-from ..drawing import handlers
+from ..after_reading import AfterReading
 from ..edit_task import EditTask, Variant
 from ..errors import ArmatureError
 from ..jobs import Done, Request, Task
 from ..late import np
 from ..properties import common
 from ..properties.keypoints import lifting, source, timing
-from ..reading import SLICE
 from ..tool_operator import ToolOperator
 from . import keypoints
 
@@ -78,13 +72,10 @@ class LiftTask(EditTask):
         result: writing.Settings,
     ) -> None:
         scene = context.scene
-        self._seen, self._size, self._fps, self._lift = seen, size, fps, settings
-        self._camera, self._camera_name = camera.session_uid, camera.name
-        self._frame = pinhole.Frame.of(scene)
-        self._pixels = np.empty_like(seen.pixels)
-        self._image = np.empty((len(seen), 2, 2))  # where two of the images' pixels, the corner and the next, are
-        self._first_lens: pinhole.Pinhole | None = None
-        self._views = np.tile(np.eye(4), (len(seen), 1, 1))
+        self._fps, self._lift, self._heatmaps = fps, settings, seen.heatmaps
+        self._film = filmed.Filmed(
+            camera, pinhole.Frame.of(scene), size, seen.pixels, seen.confidence, seen.sigma
+        )
         self._looked = 0
         pace = scene.render.fps / scene.render.fps_base / fps
         count = math.floor((len(seen) - 1) * pace + _SAME)
@@ -106,7 +97,7 @@ class LiftTask(EditTask):
     @property
     def fraction(self) -> float:  # type: ignore[override]
         if self._writing is None and self.clip is not None and self.clip.complete:
-            return self._looked / len(self._seen)
+            return self._looked / len(self._film)
         return super().fraction
 
     def prepare(self, context: Context) -> bool | Done:
@@ -114,23 +105,26 @@ class LiftTask(EditTask):
         prepared = super().prepare(context)
         if prepared is not True or self._writing is not None or self.clip is None:
             return prepared
+        clip = self.clip
+
+        def when(row: int) -> float:
+            return float(clip.scene_frames[0]) + row * clip.fps / self._fps
+
         with self.in_scene(context):
-            self._look(context, self.clip)
-        return self._looked == len(self._seen)
+            self._looked = filmed.look([self._film], clip, context, when, self._looked)
+        return self._looked == len(self._film)
 
     def ask(self, clip: Clip) -> Request:
         """For the motion that the camera sees so."""
         params, arrays = clip.request()
         pose = {name: arrays[name][:1] for name in ("rotations", "translations")}
-        lens = self._first_lens
-        assert lens is not None
-        view = {"focal": lens.focal, "centre_u": lens.centre[0], "centre_v": lens.centre[1]}
-        asked = {"fps": self._fps, "settings": self._lift} | view
-        told = {"pixels": self._pixels, "confidence": self._seen.confidence, "camera": self._views}
-        if self._seen.heatmaps is not None:
-            asked["heatmaps"], told["image"] = self._seen.heatmaps, self._image
-        if self._seen.sigma is not None:
-            told["sigma"] = self._seen.sigma * (self._frame.width / self._size[0])
+        film = self._film
+        asked = {"fps": self._fps, "settings": self._lift} | film.lens
+        told = {"pixels": film.pixels, "confidence": film.confidence, "camera": film.views}
+        if self._heatmaps is not None:
+            asked["heatmaps"], told["image"] = self._heatmaps, film.image
+        if film.sigma is not None:
+            told["sigma"] = film.sigma
         return "lift", params | asked, arrays | pose | told
 
     def variants(self, message: Message) -> list[Variant]:
@@ -155,7 +149,7 @@ class LiftTask(EditTask):
         """What was made."""
         told = rpt_("Animated {armature} from {frames} frames of keypoints{ways} in {action}, {pixels:.1f} pixels off, seed {seed}")  # noqa: E501
         return told.format(
-            armature=clip.armature, frames=len(self._seen), ways=wording.in_ways(len(message.result["errors"])),
+            armature=clip.armature, frames=len(self._film), ways=wording.in_ways(len(message.result["errors"])),
             action=written.action, pixels=self._pixels_off(message), seed=self._lift["seed"],
         )  # fmt: skip
 
@@ -176,100 +170,15 @@ class LiftTask(EditTask):
 
     def _pixels_off(self, message: Message) -> float:
         """Of the images, by which the first animation is off."""
-        return float(message.result["errors"][0]) * self._size[0] / self._frame.width
+        return self._film.in_images(float(message.result["errors"][0]))
 
     def _between(self, clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows of the keypoints before and after each of the clip's frames, and how far it is from one to the other."""
         at = (clip.scene_frames - clip.scene_frames[0]) / clip.fps * self._fps
-        at = np.clip(at, 0.0, len(self._seen) - 1.0)
+        at = np.clip(at, 0.0, len(self._film) - 1.0)
         left = np.floor(at + _SAME).astype(int)
-        right = np.minimum(left + 1, len(self._seen) - 1)
+        right = np.minimum(left + 1, len(self._film) - 1)
         return left, right, np.maximum(at - left, 0.0)
-
-    def _look(self, context: Context, clip: Clip) -> None:
-        """Evaluate the camera when some of the keypoints were seen, and what they are through its first lens."""
-        ob = armature.resolve_object(clip)
-        camera = armature.of_uid(self._camera)
-        if reason := pinhole.refusal(camera) if camera is not None else f"{self._camera_name} was deleted":
-            raise ArmatureError(f"{reason}; nothing was changed.")
-        deadline = time.monotonic() + SLICE
-        with stage.evaluations([ob, camera], context) as evaluated:
-            while self._looked < len(self._seen) and time.monotonic() < deadline:
-                row = self._looked
-                posed, filming = evaluated(float(clip.scene_frames[0]) + row * clip.fps / self._fps)
-                place, turn = targets.in_clip(clip, posed, [filming])
-                self._views[row, :3, :3], self._views[row, :3, 3] = rotations.to_matrices(turn[0]), place[0]
-                lens = pinhole.Pinhole.of(filming.data, self._frame)
-                self._first_lens = self._first_lens or lens
-                points = np.concatenate([self._seen.pixels[row], [(0.0, 0.0), (1.0, 1.0)]])
-                seen = lens.as_seen_by(self._first_lens, self._frame.square(points, self._size))
-                self._pixels[row], self._image[row] = seen[:-2], seen[-2:]
-                self._looked += 1
-        if not np.isfinite(self._views).all():
-            raise ArmatureError(f"{self._camera_name} has no finite place: move it back.")
-
-
-class AnimateTask(Task):
-    """Reads a keypoint file, and then is the task that is made of what it holds.
-
-    Args:
-        context: with the scene.
-        asked: see `keypoints.request`.
-        make: the task, of the keypoints.
-    """
-
-    def __init__(
-        self, context: Context, asked: Request, make: Callable[[Context, footage.Footage], EditTask]
-    ) -> None:
-        self._scene_uid, self._asked, self._make = context.scene.session_uid, asked, make
-        self._task: EditTask | None = None
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        return self._task.title if self._task is not None else keypoints.ReadTask.title
-
-    @property
-    def stage(self) -> str:  # type: ignore[override]
-        return self._task.stage if self._task is not None else "Reading"
-
-    @property
-    def frames(self) -> int:  # type: ignore[override]
-        return self._task.frames if self._task is not None else 0
-
-    @property
-    def fraction(self) -> float:  # type: ignore[override]
-        return self._task.fraction if self._task is not None else 0.0
-
-    @property
-    def unsettled(self) -> bool:  # type: ignore[override]
-        return self._task is not None and self._task.unsettled
-
-    def prepare(self, context: Context) -> bool | Done:
-        """As the task."""
-        return self._task.prepare(context) if self._task is not None else True
-
-    def request(self, context: Context) -> Request:
-        """For the file; then as the task."""
-        return self._task.request(context) if self._task is not None else self._asked
-
-    def finish(self, context: Context, message: Message) -> Done | None:
-        """Keep the keypoints, show them, and go on with the task."""
-        if self._task is not None:
-            return self._task.finish(context, message)
-        found = footage.told(self._asked[1]["path"], message)
-        footage.remember(self._scene_uid, found)
-        handlers.refresh_keypoints()
-        self._task = self._make(context, found)
-        return None
-
-    def recover(self, error: EngineError) -> bool | Done:
-        """As the task."""
-        return self._task.recover(error) if self._task is not None else False
-
-    def abandon(self) -> None:
-        """As the task."""
-        if self._task is not None:
-            self._task.abandon()
 
 
 class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
@@ -301,13 +210,13 @@ class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
             self.camera = camera.name if camera is not None else ""
         return super().task(context)
 
-    def make(self, context: Context, ob: Object) -> AnimateTask:
+    def make(self, context: Context, ob: Object) -> AfterReading:
         """The motion of an armature, from the keypoints of the file."""
         if self.keys == "ORIGINAL":
             raise ArmatureError(
                 "Keypoints need keys where the original has none: set Keys to Every Frame or Reduced."
             )
-        camera = _camera(context, self.camera)
+        camera = keypoints.camera_of(context.scene, self.camera)
         asked = keypoints.request(context.scene, self.filepath, self.person, (self.width, self.height))
         settings = {
             "prior": self.prior,
@@ -319,48 +228,19 @@ class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
         given, start, fps, uid = (self.width, self.height), self.start, self.fps, ob.session_uid
         camera_uid, result, name = camera.session_uid, self.result_settings("_keypoints"), ob.name
 
-        def begin(context: Context, found: footage.Footage) -> LiftTask:
+        def begin(context: Context, read: list[footage.Footage]) -> LiftTask:
+            (found,) = read
             scene, target, filming = context.scene, armature.of_uid(uid), armature.of_uid(camera_uid)
             if target is None or filming is None:
                 raise ArmatureError(f"{name} or its camera was removed while DPoser was at work; nothing was changed.")
-            size = _size(scene, given, found)
+            size = filmed.size_of(scene, given, found)
             own = scene.render.fps / scene.render.fps_base
             first = frame_range.in_action(target, (start, start))[0]
             return LiftTask(
                 target, context, found, size, filming, first, fps or found.fps or own, settings, result
             )
 
-        return AnimateTask(context, asked, begin)
-
-
-def _camera(context: Context, name: str) -> Object:
-    """The camera of this name, or the scene's where there is none."""
-    camera = context.scene.camera
-    if name:
-        camera = bpy.data.objects.get(name)
-        if camera is None or camera.name not in context.scene.objects:
-            raise ArmatureError(f"There is no camera {name} in the scene: choose another.")
-    if reason := pinhole.refusal(camera):
-        raise ArmatureError(f"{reason}.")
-    return camera
-
-
-def _size(scene: Any, given: tuple[int, int], found: footage.Footage) -> tuple[int, int]:
-    """(width, height) of the images in pixels, which the render shows; the render's where nobody says.
-
-    Raises:
-        ArmatureError: the render's sides have another proportion.
-    """
-    frame = pinhole.Frame.of(scene)
-    size = given if all(given) else found.size
-    if not all(size):
-        return frame.width, frame.height
-    if not frame.shows(size):
-        raise ArmatureError(
-            f"The images have {size[0]} x {size[1]} pixels and the render {frame.width} x {frame.height}: press Match "
-            "Camera, or set the resolution yourself."
-        )
-    return size
+        return AfterReading(context, [asked], begin)
 
 
 CLASSES = (DPOSER_OT_animate_from_keypoints,)

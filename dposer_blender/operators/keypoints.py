@@ -14,6 +14,7 @@ from bpy_extras.io_utils import ImportHelper
 from ...engine.errors import FileError
 from .. import footage, pinhole
 from ..drawing import handlers
+from ..errors import ArmatureError
 from ..jobs import Done, JobOperator, Request, Task
 from ..polled import Polled
 from ..properties.keypoints import source
@@ -51,6 +52,22 @@ def chosen_camera(scene: Scene) -> Object | None:
     """The camera that the panel names, or else the scene's."""
     chosen: Object | None = scene.dposer.keypoints.camera
     return chosen if chosen is not None and chosen.name in scene.objects else scene.camera
+
+
+def camera_of(scene: Scene, name: str) -> Object:
+    """The camera of this name, or the scene's where there is none.
+
+    Raises:
+        ArmatureError: the scene has no such camera, or keypoints cannot be seen through it.
+    """
+    camera = scene.camera
+    if name:
+        camera = bpy.data.objects.get(name)
+        if camera is None or camera.name not in scene.objects:
+            raise ArmatureError(f"There is no camera {name} in the scene: choose another.")
+    if reason := pinhole.refusal(camera):
+        raise ArmatureError(f"{reason}.")
+    return camera
 
 
 class ReadTask(Task):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import bone_map, engine, fit_targets, keypoints, main, plausibility, result, tools
+from . import bone_map, engine, fit_targets, keypoints, main, plausibility, refine, result, tools
 
 # Blender shows the parts of the tab in the order in which they are registered.
 CLASSES = (
@@ -14,6 +14,7 @@ CLASSES = (
     *tools.CLASSES,
     *fit_targets.CLASSES,
     *keypoints.CLASSES,
+    *refine.CLASSES,
     *plausibility.CLASSES,
     *bone_map.CLASSES,
     *engine.CLASSES,

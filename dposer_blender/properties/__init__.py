@@ -7,7 +7,7 @@ import bpy
 from bpy.props import PointerProperty
 from bpy.types import PropertyGroup, Scene
 
-from . import blend, clean, complete, fit_targets, generate, idle, inbetween, keypoints, plausibility
+from . import blend, clean, complete, fit_targets, generate, idle, inbetween, keypoints, plausibility, refine
 
 
 class DPoserSettings(PropertyGroup):
@@ -41,6 +41,9 @@ class DPoserSettings(PropertyGroup):
         "plausibility": PointerProperty(
             type=plausibility.DPoserPlausibilitySettings, name="Plausibility", description="Settings of Plausibility"
         ),
+        "refine": PointerProperty(
+            type=refine.DPoserRefineSettings, name="Refine to Keypoints", description="Settings of Refine to Keypoints"
+        ),
     }  # fmt: skip
 
 
@@ -65,5 +68,6 @@ CLASSES = (
     *inbetween.CLASSES,
     *keypoints.CLASSES,
     *plausibility.CLASSES,
+    *refine.CLASSES,
     DPoserSettings,
 )

@@ -90,6 +90,15 @@ def blend(**options: Any) -> Annotations:
     }
 
 
+def ease(description: str, **options: Any) -> Annotations:
+    """Over how many frames something comes and goes amid an action."""
+    return {
+        "ease": IntProperty(
+            name="Ease", description=description, min=0, soft_max=30, max=240, default=8, **options
+        )
+    }
+
+
 def writing(**options: Any) -> Annotations:
     """Where the result goes, and which frames get a key."""
     return {

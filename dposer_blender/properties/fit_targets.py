@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bpy.props import EnumProperty, FloatProperty, IntProperty
+from bpy.props import EnumProperty, FloatProperty
 from bpy.types import PropertyGroup
 
 from ..body_joints import BONES, GROUPS, TITLES
@@ -83,15 +83,7 @@ def baked(**options: Any) -> common.Annotations:
             step=1,
             **options,
         ),
-        "ease": IntProperty(
-            name="Ease",
-            description="Frames over which the targets set in where the range begins or ends amid the action",
-            min=0,
-            soft_max=30,
-            max=240,
-            default=8,
-            **options,
-        ),
+        **common.ease("Frames over which the targets set in where the range begins or ends amid the action", **options),
     }
 
 

@@ -94,7 +94,7 @@ def lifting(**options: Any) -> common.Annotations:
     }
 
 
-def _is_camera(_: PropertyGroup, ob: Object) -> bool:
+def is_camera(_: PropertyGroup, ob: Object) -> bool:
     return bool(ob.type == "CAMERA")
 
 
@@ -102,7 +102,7 @@ def _redraw(_: PropertyGroup, context: Context) -> None:
     handlers.redraw()
 
 
-def _chosen(settings: PropertyGroup, context: Context) -> None:
+def another_file(settings: PropertyGroup, context: Context) -> None:
     """Another file has other people and images."""
     for name in ("person", "width", "height", "fps"):
         settings.property_unset(name)
@@ -113,14 +113,14 @@ class DPoserKeypointsSettings(PropertyGroup):
     """Settings of *Animate from Keypoints* in the panel, and whether the keypoints are shown."""
 
     __annotations__ = {
-        **source(_chosen, update=_redraw),
+        **source(another_file, update=_redraw),
         **timing(update=_redraw),
         **lifting(),
         "camera": PointerProperty(
             type=Object,
             name="Camera",
             description="The camera that sees the person; the scene's where none is chosen",
-            poll=_is_camera,
+            poll=is_camera,
             update=_redraw,
         ),
         "show": BoolProperty(

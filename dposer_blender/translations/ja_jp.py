@@ -29,12 +29,15 @@ TEXTS: dict[str, str] = {
     "Action": "アクション",
     "Actions": "アクション",
     "Active": "アクティブ",
+    "Add Camera": "カメラを追加",
     "Add Clean Motion Preset": "モーションクリーンのプリセットを追加",
     "Add Complete Limbs Preset": "「手足を補完」のプリセットを追加",
     "Add Generate Idle Preset": "「待機を生成」のプリセットを追加",
     "Add Generate Poses Preset": "「ポーズを生成」のプリセットを追加",
     "Add In-between Preset": "「中割り」のプリセットを追加",
     "Add Targets": "ターゲットを追加",
+    "Add a further camera that saw the same person, with a keypoint file of its own":
+        "同じ人物を捉えた別のカメラを、そのキーポイントファイルとともに追加します",
     "Add empties where bones are now, for the bones to follow":
         "ボーンの現在位置に、ボーンが従うエンプティを追加します",
     "Add targets, then drag them: the body follows": "ターゲットを追加してドラッグすると、身体が従います",
@@ -49,6 +52,7 @@ TEXTS: dict[str, str] = {
         "人物の 2D キーポイントからアーマチュアを動かし、カメラの前で人物と同じ動きにします",
     "Animated {armature} from {frames} frames of keypoints{ways} in {action}, {pixels:.1f} pixels off, seed {seed}":
         "{frames} フレームのキーポイントから {armature} をアニメートし{ways}、{action} に書き込みました。ずれ {pixels:.1f} ピクセル、シード {seed}",
+    "Another camera that saw the same person": "同じ人物を捉えた別のカメラ",
     "Apple GPU": "Apple GPU",
     "Apply": "適用",
     "Apply Variant": "バリエーションを適用",
@@ -85,6 +89,9 @@ TEXTS: dict[str, str] = {
     "CUDA or ROCm": "CUDA または ROCm",
     "Calm": "穏やか",
     "Camera": "カメラ",
+    "Camera, person and start are those of Animate from Keypoints":
+        "カメラ、人物、開始は「キーポイントからアニメート」のものです",
+    "Cameras": "カメラ",
     "Cancel": "キャンセル",
     "Cancel the job in progress; nothing is changed": "実行中のジョブをキャンセルします。何も変更されません",
     "Cannot be loaded": "読み込めません",
@@ -206,6 +213,8 @@ TEXTS: dict[str, str] = {
     "Frame Rate": "フレームレート",
     "Frame of the scene that shows the file's first frame": "ファイルの最初のフレームを示すシーンのフレーム",
     "Frames": "フレーム",
+    "Frames before and after the keypoints over which the motion goes over into them":
+        "キーポイントの前後で、動きがキーポイントへ移り変わるフレーム数",
     "Frames from one pose to the next along the timeline": "タイムライン上のポーズ間のフレーム数",
     "Frames on which the result is blended": "結果をブレンドするフレーム",
     "Frames over which the result comes in after the first frame of the range":
@@ -220,6 +229,8 @@ TEXTS: dict[str, str] = {
         "選択したキーのあるフレームは正確にそのままで、結果はそこを通ります",
     "From the first to the last key that is selected": "選択した最初のキーから最後のキーまで",
     "Full": "フル",
+    "Further cameras that saw the same person, beside that of Animate from Keypoints":
+        "「キーポイントからアニメート」のカメラのほかに、同じ人物を捉えたカメラ",
     "GFPose": "GFPose",
     "Gaussian": "ガウシアン",
     "Generate": "生成",
@@ -258,6 +269,8 @@ TEXTS: dict[str, str] = {
     "How many different ways; needs some variation": "異なる案の数。ある程度の変化が必要です",
     "How many poses": "ポーズの数",
     "How many variants further on; negative goes back": "先へ進むバリエーションの数。負の値で戻ります",
+    "How much frames hang together: with 0 each is refined by itself, with 1 as is usual, more is calmer":
+        "フレーム同士のつながりの強さ：0 では 1 フレームずつ別々に、1 では通常どおり、大きいほど穏やかになります",
     "How much is removed: 0 changes nothing, 1 as much as the clip needs, 2 twice that":
         "除去する量: 0 は変更なし、1 はクリップに必要な量、2 はその 2 倍",
     "How much of all that is likely this variant stands for": "このバリエーションが全体の可能性に占める割合",
@@ -267,6 +280,8 @@ TEXTS: dict[str, str] = {
         "結果をどれだけ表すか: 0 は元、1 は結果",
     "How much trunk, head and arms stir: 1 as people who stand do, 0 not at all":
         "胴、頭、腕の揺れの大きさ: 1 は立っている人と同じ、0 はまったくなし",
+    "How often the motion goes back and forth between keypoints and prior: more are nearer, and take longer":
+        "動きがキーポイントと事前分布の間を往復する回数：多いほど近づき、時間がかかります",
     "How the frames between keys are found": "キーの間のフレームを求める方法",
     "How the motion is cleaned": "モーションをクリーンにする方法",
     "Hypotheses": "仮説",
@@ -282,6 +297,7 @@ TEXTS: dict[str, str] = {
     "In-between Presets": "「中割り」のプリセット",
     "In-betweening": "中割り中",
     "Include Found Bones": "見つかったボーンを含む",
+    "Index": "番号",
     "Influence": "影響",
     "Interpreter that runs the engine, or the folder of its environment (venv or conda), for a PyTorch of your own; empty for the one that DPOSER_PYTHON names, else Blender's. Used from the engine's next start":
         "エンジンを実行するインタープリター、または環境（venv か conda）のフォルダー。自分の PyTorch を使う場合に指定します。空なら DPOSER_PYTHON が指すもの、なければ Blender のものを使います。次のエンジン開始時から有効です",
@@ -355,6 +371,7 @@ TEXTS: dict[str, str] = {
         "{armature} の{poses}を {action} に作りました、シード {seed}",
     "Make a loop of standing still from the current pose: breath, weight from foot to foot, small turns of the head":
         "現在のポーズから静止のループを作ります: 呼吸、足から足への体重移動、頭の小さな動き",
+    "Make the motion smooth and natural, whatever any camera saw": "カメラが捉えたものに関係なく、動きを滑らかで自然にします",
     "Make up natural poses for the armature: one to choose on this frame, some along the timeline, or pose assets":
         "アーマチュアの自然なポーズを作ります: このフレームで一つ選ぶか、タイムラインに並べるか、ポーズアセットにします",
     "Making the idle": "待機を作成中",
@@ -396,6 +413,7 @@ TEXTS: dict[str, str] = {
     "Nothing": "なし",
     "NumPy {numpy}, SciPy {scipy}": "NumPy {numpy}、SciPy {scipy}",
     "Oddest joint": "最もおかしい関節",
+    "Of the camera in the list, from 0": "リスト内のカメラの番号（0 から）",
     "Of the images in pixels; with 0 what the file says, or else the render's":
         "画像のピクセル数。0 ではファイルの値、なければレンダーの値",
     "Of the keypoints, in frames per second; with 0 what the file says, or else the scene's":
@@ -406,6 +424,7 @@ TEXTS: dict[str, str] = {
     "One after the other along the timeline, from the current frame on":
         "現在のフレームから、タイムラインに沿って順に並べます",
     "One guess": "一案のみ",
+    "Only Smooth": "滑らかにするだけ",
     "Optical mocap": "光学式モーキャプ",
     "Original": "オリジナル",
     "Original Slot": "元のスロット",
@@ -432,6 +451,8 @@ TEXTS: dict[str, str] = {
     "Previous": "前",
     "Prior": "事前分布",
     "Processor that the engine computes on": "エンジンが計算に使うプロセッサー",
+    "Pull the armature's motion onto what one or several cameras saw of it, as 2D keypoints, or just make it smooth":
+        "アーマチュアの動きを、1 台または複数のカメラが 2D キーポイントとして捉えた位置に引き寄せるか、滑らかにするだけにします",
     "Put Back": "元に戻す",
     "PyTorch": "PyTorch",
     "PyTorch cannot be loaded ({cause}): reinstall it in {path}, or choose another Python":
@@ -454,13 +475,19 @@ TEXTS: dict[str, str] = {
     "Reasons": "根拠",
     "Redo the Unseen": "見えなかった部分を作り直す",
     "Reduced": "削減",
+    "Refine to Keypoints": "キーポイントに合わせて改善",
+    "Refined {bones} of {armature} to keypoints in {action}: {pixels}":
+        "{armature} の{bones}をキーポイントに合わせて {action} に改善しました：{pixels}",
+    "Refining": "改善中",
     "Rejected": "除外",
+    "Remove Camera": "カメラを除去",
     "Remove Preset": "プリセットを削除",
     "Remove Targets": "ターゲットを削除",
     "Remove the armature's targets; its motion stays as it is":
         "アーマチュアのターゲットを削除します。モーションはそのままです",
     "Remove the result of the last run with all its variants, and go back to the original":
         "前回の結果とそのバリエーションをすべて削除し、元に戻します",
+    "Remove this camera from the list; the camera itself stays": "このカメラをリストから除きます。カメラ自体は残ります",
     "Removed preset {name}.": "プリセット {name} を削除しました。",
     "Removed {action}.": "{action} を削除しました。",
     "Removes jumps and leaves the rest almost as it is; works on any rig":
@@ -478,6 +505,7 @@ TEXTS: dict[str, str] = {
     "Right Arm": "右腕",
     "Right Leg": "右脚",
     "Rotation": "回転",
+    "Rounds": "回数",
     "Run": "実行",
     "Run the last tool again on the original with the next seed, and add what it gives to the variants":
         "次のシードで前回のツールを元に対して再実行し、結果をバリエーションに加えます",
@@ -510,6 +538,7 @@ TEXTS: dict[str, str] = {
     "Settings of Generate Poses": "「ポーズを生成」の設定",
     "Settings of In-between": "「中割り」の設定",
     "Settings of Plausibility": "「自然さ」の設定",
+    "Settings of Refine to Keypoints": "「キーポイントに合わせて改善」の設定",
     "Several results to choose from": "選べる複数の結果",
     "Share": "割合",
     "Show Keypoints": "キーポイントを表示",
@@ -525,6 +554,7 @@ TEXTS: dict[str, str] = {
     "Show the original in place of the result, or the result again":
         "結果の代わりに元を表示、または再び結果を表示します",
     "Shown: {action}.": "表示: {action}。",
+    "Smoothed {bones} of {armature} to {action}": "{armature} の{bones}を滑らかにして {action} に書き込みました",
     "Smoothing": "スムージング中",
     "Smoothing the root": "ルートをスムージング中",
     "Smoothness": "滑らかさ",
@@ -584,6 +614,7 @@ TEXTS: dict[str, str] = {
     "The last run gave one result: ask for several variants":
         "前回の結果は一つです: 複数のバリエーションを指定してください",
     "The least plausible moment of all": "全体で最も不自然な瞬間",
+    "The list is empty": "リストは空です",
     "The motion has changed since it was scored": "評価の後にモーションが変更されました",
     "The next one, less bad than the last": "次の瞬間。前ほど悪くありません",
     "The one before, worse than the last": "前の瞬間。より悪いものです",
@@ -604,8 +635,10 @@ TEXTS: dict[str, str] = {
     "The spectra of real motion alone: removes noise, jumps and drop-outs in no time; needs a humanoid rig":
         "実際のモーションのスペクトルのみ: ノイズ、飛び、欠落を瞬時に除去。人型のリグが必要です",
     "The whole body is posed anew": "全身のポーズを新しくします",
+    "There are as many cameras as can be used": "使えるカメラの数の上限です",
     "There are no keypoints: read some first": "キーポイントがありません：先に読み込んでください",
     "There is no result: run a tool first": "結果がありません: 最初にツールを実行してください",
+    "There is no such camera in the list.": "リストにそのカメラはありません。",
     "There is nothing to repeat: run a tool first":
         "繰り返すものがありません: 最初にツールを実行してください",
     "Thigh, shin, foot and toes": "太もも、すね、足、つま先",
@@ -664,6 +697,7 @@ TEXTS: dict[str, str] = {
     "Worst Frame": "最悪のフレーム",
     "and {count} more": "他 {count} 件",
     "in {count} ways": "（{count} 案）",
+    "off by {after} instead of {before} pixels": "ずれは {before} から {after} ピクセルに",
     "the NLA strips": "NLA ストリップ",
     "the pose before": "以前のポーズ",
     "{count} NLA strips": "NLAストリップ {count} 個",

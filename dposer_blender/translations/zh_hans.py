@@ -27,12 +27,15 @@ TEXTS: dict[str, str] = {
     "Action": "动作",
     "Actions": "动作",
     "Active": "活动项",
+    "Add Camera": "添加摄像机",
     "Add Clean Motion Preset": "添加清理运动预设",
     "Add Complete Limbs Preset": "添加补全肢体预设",
     "Add Generate Idle Preset": "添加生成待机预设",
     "Add Generate Poses Preset": "添加生成姿态预设",
     "Add In-between Preset": "添加中间帧预设",
     "Add Targets": "添加目标",
+    "Add a further camera that saw the same person, with a keypoint file of its own":
+        "添加另一台拍到同一人物的摄像机，并使用其自己的关键点文件",
     "Add empties where bones are now, for the bones to follow": "在骨骼当前位置添加空物体，供骨骼跟随",
     "Add targets, then drag them: the body follows": "添加目标后拖动它们：身体会跟随",
     "All": "全部",
@@ -46,6 +49,7 @@ TEXTS: dict[str, str] = {
         "由人物的 2D 关键点为骨架制作动画，使其在摄像机前的动作与人物相同",
     "Animated {armature} from {frames} frames of keypoints{ways} in {action}, {pixels:.1f} pixels off, seed {seed}":
         "已由 {frames} 帧关键点为 {armature} 生成动画{ways}，写入 {action}，偏差 {pixels:.1f} 像素，种子 {seed}",
+    "Another camera that saw the same person": "拍到同一人物的另一台摄像机",
     "Apple GPU": "Apple GPU",
     "Apply": "应用",
     "Apply Variant": "应用变体",
@@ -81,6 +85,8 @@ TEXTS: dict[str, str] = {
     "CUDA or ROCm": "CUDA 或 ROCm",
     "Calm": "平静",
     "Camera": "摄像机",
+    "Camera, person and start are those of Animate from Keypoints": "摄像机、人物和起始帧与“由关键点生成动画”相同",
+    "Cameras": "摄像机",
     "Cancel": "取消",
     "Cancel the job in progress; nothing is changed": "取消正在进行的任务；不做任何更改",
     "Cannot be loaded": "无法加载",
@@ -197,6 +203,8 @@ TEXTS: dict[str, str] = {
     "Frame Rate": "帧率",
     "Frame of the scene that shows the file's first frame": "显示文件首帧的场景帧",
     "Frames": "帧",
+    "Frames before and after the keypoints over which the motion goes over into them":
+        "在关键点前后，运动过渡到关键点所用的帧数",
     "Frames from one pose to the next along the timeline": "时间线上相邻姿态之间的帧数",
     "Frames on which the result is blended": "混合结果的帧",
     "Frames over which the result comes in after the first frame of the range":
@@ -211,6 +219,8 @@ TEXTS: dict[str, str] = {
         "带有选中关键帧的帧完全不变，结果会经过它们",
     "From the first to the last key that is selected": "从选中的第一个关键帧到最后一个",
     "Full": "完整",
+    "Further cameras that saw the same person, beside that of Animate from Keypoints":
+        "除“由关键点生成动画”的摄像机外，拍到同一人物的其他摄像机",
     "GFPose": "GFPose",
     "Gaussian": "高斯",
     "Generate": "生成",
@@ -247,6 +257,8 @@ TEXTS: dict[str, str] = {
     "How many different ways; needs some variation": "不同方案的数量；需要一定的变化",
     "How many poses": "姿态的数量",
     "How many variants further on; negative goes back": "向后跳过的变体数量；负数则向前",
+    "How much frames hang together: with 0 each is refined by itself, with 1 as is usual, more is calmer":
+        "各帧之间的关联程度：0 表示逐帧单独优化，1 为通常程度，越大越平稳",
     "How much is removed: 0 changes nothing, 1 as much as the clip needs, 2 twice that":
         "去除的程度：0 不做更改，1 为片段所需的程度，2 为其两倍",
     "How much of all that is likely this variant stands for": "此变体在所有可能性中所占的份额",
@@ -256,6 +268,8 @@ TEXTS: dict[str, str] = {
         "显示结果的程度：0 为原始动作，1 为结果",
     "How much trunk, head and arms stir: 1 as people who stand do, 0 not at all":
         "躯干、头部和手臂的晃动程度：1 与站立的人相同，0 完全没有",
+    "How often the motion goes back and forth between keypoints and prior: more are nearer, and take longer":
+        "运动在关键点与先验之间往返的次数：次数越多越接近，但耗时更长",
     "How the frames between keys are found": "计算关键帧之间各帧的方法",
     "How the motion is cleaned": "清理运动的方法",
     "Hypotheses": "假设",
@@ -271,6 +285,7 @@ TEXTS: dict[str, str] = {
     "In-between Presets": "中间帧预设",
     "In-betweening": "正在生成中间帧",
     "Include Found Bones": "包括找到的骨骼",
+    "Index": "编号",
     "Influence": "影响",
     "Interpreter that runs the engine, or the folder of its environment (venv or conda), for a PyTorch of your own; empty for the one that DPOSER_PYTHON names, else Blender's. Used from the engine's next start":
         "运行引擎的解释器，或其环境（venv 或 conda）所在的文件夹，用于使用您自己的 PyTorch；留空则使用 DPOSER_PYTHON 所指定的，否则使用 Blender 自带的。引擎下次启动时生效",
@@ -338,6 +353,7 @@ TEXTS: dict[str, str] = {
         "已为 {armature} 在 {action} 中生成{poses}，随机种 {seed}",
     "Make a loop of standing still from the current pose: breath, weight from foot to foot, small turns of the head":
         "从当前姿态生成静立循环：呼吸、重心在两脚间移动、头部轻微转动",
+    "Make the motion smooth and natural, whatever any camera saw": "只让运动平滑自然，不考虑摄像机所见",
     "Make up natural poses for the armature: one to choose on this frame, some along the timeline, or pose assets":
         "为骨架生成自然的姿态：在当前帧选择一个、沿时间线排列多个，或作为姿态资产",
     "Making the idle": "正在生成待机",
@@ -378,6 +394,7 @@ TEXTS: dict[str, str] = {
     "Nothing": "无",
     "NumPy {numpy}, SciPy {scipy}": "NumPy {numpy}，SciPy {scipy}",
     "Oddest joint": "最异常的关节",
+    "Of the camera in the list, from 0": "摄像机在列表中的编号，从 0 开始",
     "Of the images in pixels; with 0 what the file says, or else the render's":
         "图像的像素尺寸；为 0 时取文件所示，否则取渲染的尺寸",
     "Of the keypoints, in frames per second; with 0 what the file says, or else the scene's":
@@ -386,6 +403,7 @@ TEXTS: dict[str, str] = {
     "On the current frame; the poses are variants to choose from": "在当前帧上；姿态为可选的变体",
     "One after the other along the timeline, from the current frame on": "从当前帧开始，沿时间线依次排列",
     "One guess": "单一方案",
+    "Only Smooth": "仅平滑",
     "Optical mocap": "光学动捕",
     "Original": "原始",
     "Original Slot": "原始槽",
@@ -412,6 +430,8 @@ TEXTS: dict[str, str] = {
     "Previous": "上一个",
     "Prior": "先验",
     "Processor that the engine computes on": "引擎用于计算的处理器",
+    "Pull the armature's motion onto what one or several cameras saw of it, as 2D keypoints, or just make it smooth":
+        "将骨架的运动拉到一台或多台摄像机以 2D 关键点所见的位置，或仅使其平滑",
     "Put Back": "恢复原状",
     "PyTorch": "PyTorch",
     "PyTorch cannot be loaded ({cause}): reinstall it in {path}, or choose another Python":
@@ -434,12 +454,18 @@ TEXTS: dict[str, str] = {
     "Reasons": "依据",
     "Redo the Unseen": "重做未看到的部分",
     "Reduced": "精简",
+    "Refine to Keypoints": "按关键点优化",
+    "Refined {bones} of {armature} to keypoints in {action}: {pixels}":
+        "已按关键点优化 {armature} 的 {bones}，写入 {action}：{pixels}",
+    "Refining": "正在优化",
     "Rejected": "已剔除",
+    "Remove Camera": "移除摄像机",
     "Remove Preset": "移除预设",
     "Remove Targets": "移除目标",
     "Remove the armature's targets; its motion stays as it is": "移除骨架的目标；其运动保持不变",
     "Remove the result of the last run with all its variants, and go back to the original":
         "移除上次运行的结果及其所有变体，并恢复原始动作",
+    "Remove this camera from the list; the camera itself stays": "将此摄像机移出列表；摄像机本身保留",
     "Removed preset {name}.": "已移除预设 {name}。",
     "Removed {action}.": "已移除 {action}。",
     "Removes jumps and leaves the rest almost as it is; works on any rig":
@@ -457,6 +483,7 @@ TEXTS: dict[str, str] = {
     "Right Arm": "右臂",
     "Right Leg": "右腿",
     "Rotation": "旋转",
+    "Rounds": "轮数",
     "Run": "运行",
     "Run the last tool again on the original with the next seed, and add what it gives to the variants":
         "用下一个随机种在原始动作上再次运行上次的工具，并将结果添加到变体",
@@ -489,6 +516,7 @@ TEXTS: dict[str, str] = {
     "Settings of Generate Poses": "生成姿态的设置",
     "Settings of In-between": "中间帧的设置",
     "Settings of Plausibility": "合理性的设置",
+    "Settings of Refine to Keypoints": "“按关键点优化”的设置",
     "Several results to choose from": "可供选择的多个结果",
     "Share": "份额",
     "Show Keypoints": "显示关键点",
@@ -503,6 +531,7 @@ TEXTS: dict[str, str] = {
         "在摄像机视图上显示当前帧的关键点",
     "Show the original in place of the result, or the result again": "显示原始动作代替结果，或再次显示结果",
     "Shown: {action}.": "显示：{action}。",
+    "Smoothed {bones} of {armature} to {action}": "已平滑 {armature} 的 {bones}，写入 {action}",
     "Smoothing": "正在平滑",
     "Smoothing the root": "正在平滑根部",
     "Smoothness": "平滑度",
@@ -560,6 +589,7 @@ TEXTS: dict[str, str] = {
         "关键点文件未说明图像尺寸：请给出宽度和高度",
     "The last run gave one result: ask for several variants": "上次运行只有一个结果：请设置多个变体",
     "The least plausible moment of all": "最不合理的时刻",
+    "The list is empty": "列表为空",
     "The motion has changed since it was scored": "评分之后运动已更改",
     "The next one, less bad than the last": "下一个，比上一个好一些",
     "The one before, worse than the last": "前一个，比上一个更差",
@@ -580,8 +610,10 @@ TEXTS: dict[str, str] = {
     "The spectra of real motion alone: removes noise, jumps and drop-outs in no time; needs a humanoid rig":
         "仅使用真实运动的频谱：瞬间去除噪声、跳变和丢帧；需要人形骨架",
     "The whole body is posed anew": "整个身体重新摆姿态",
+    "There are as many cameras as can be used": "摄像机数量已达上限",
     "There are no keypoints: read some first": "没有关键点：请先读取",
     "There is no result: run a tool first": "没有结果：请先运行工具",
+    "There is no such camera in the list.": "列表中没有这台摄像机。",
     "There is nothing to repeat: run a tool first": "没有可重复的操作：请先运行工具",
     "Thigh, shin, foot and toes": "大腿、小腿、脚和脚趾",
     "This Frame": "当前帧",
@@ -638,6 +670,7 @@ TEXTS: dict[str, str] = {
     "Worst Frame": "最差的帧",
     "and {count} more": "另有 {count} 项",
     "in {count} ways": "（{count} 种方案）",
+    "off by {after} instead of {before} pixels": "偏差 {after} 像素，原为 {before} 像素",
     "the NLA strips": "NLA 片段",
     "the pose before": "之前的姿态",
     "{count} NLA strips": "{count} 个 NLA 片段",

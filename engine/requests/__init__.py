@@ -17,6 +17,7 @@ from engine.requests.inbetween import inbetween
 from engine.requests.keypoints import keypoints
 from engine.requests.lift import lift
 from engine.requests.map import map_bones
+from engine.requests.refine import refine
 from engine.requests.rig import Answer
 from engine.requests.score import score
 from engine.requests.targets import targets
@@ -46,6 +47,7 @@ TASKS: dict[str, Task] = {
     "keypoints": keypoints,
     "lift": _learned(lift),
     "map": map_bones,
+    "refine": _learned(refine),
     "score": _learned(score),
     "targets": _learned(targets),
 }

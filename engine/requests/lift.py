@@ -9,18 +9,15 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from engine.errors import MotionError
-from engine.motion.intrinsics import FARTHEST_PIXEL
-from engine.motion.motion import BodyMotion, Motion
-from engine.motion.retarget import Alignment, to_body
-from engine.motion.rigs import RigMap
+from engine.motion.motion import BodyMotion
+from engine.motion.retarget import to_body
 from engine.protocol import Arrays, Header
+from engine.requests.filming import check_pixels, lens_of, stand_of
 from engine.requests.heatmaps import drawn
-from engine.requests.parameters import floats, number, required, settings_of
-from engine.requests.rig import FARTHEST, MOST_VARIANTS, Answer, check_answer, described, map_of, motion_of
+from engine.requests.parameters import floats, settings_of
+from engine.requests.rig import MOST_VARIANTS, Answer, check_answer, described, map_of, motion_of
 from engine.requests.single_pose import made_of, one_pose, taking_over
 from engine.tasks.steps import OnStep
-
-LEAST_AXIS = 1e-6  # of a matrix's columns, which are no axes if they are shorter
 
 
 def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
@@ -46,7 +43,6 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
         MappingError: the rig cannot be matched to the body. FileError: the heatmaps are gone or have changed.
         EngineError: as the task does.
     """
-    from engine.tasks.fit.camera import Camera
     from engine.tasks.lift.animation import LiftSettings, lift
 
     motion = one_pose(motion_of(params, arrays))
@@ -57,53 +53,31 @@ def lift(params: Header, arrays: Arrays, on_step: OnStep) -> Answer:
     pixels, confidence = floats(arrays, "pixels", 3), floats(arrays, "confidence", 2)
     sigma = floats(arrays, "sigma", 2) if "sigma" in arrays else None
     check_answer(motion, len(pixels), settings.keep)
-    if np.nanmax(np.abs(pixels), initial=0.0) > FARTHEST_PIXEL:
-        raise MotionError("A keypoint lies outside of any image; run the detector again.")
-    focal, centre = number(params, "focal"), (number(params, "centre_u"), number(params, "centre_v"))
-    if not (0.0 < focal <= FARTHEST_PIXEL and max(map(abs, centre)) <= FARTHEST_PIXEL):
-        raise MotionError("The camera's focal length must be positive and its numbers in pixels.")
-    view = _view(required(arrays, "camera"), len(pixels)) if "camera" in arrays else None
+    check_pixels(pixels)
+    camera = lens_of(params)
+    stand = stand_of(arrays["camera"], len(pixels), motion, rig_map) if "camera" in arrays else None
     before = to_body(motion, rig_map)
     draws, heatmaps = None, params.get("heatmaps")
     if heatmaps is not None and settings.prior == "diffpose":
         on_step(0, len(pixels), "Reading")
         draws = drawn(heatmaps, arrays, len(pixels), settings.seed)
-    camera = Camera(focal, centre)
     found = lift(
         pixels, confidence, sigma, camera, motion.fps, settings, before.offsets, on_step=on_step, draws=draws
     )
-    if view is None:
+    if stand is None:
         made = _standing(found.motions, before)
     else:
-        made = [_in_the_rig_s_space(body, view, motion, rig_map) for body in found.motions]
+        made = [_before_the_camera(body, *stand) for body in found.motions]
     told = {"confidence": found.confidence, "distance": found.distance, "spread": found.spread}
     answer = {"errors": found.error.tolist(), "pitch": found.pitch} | described(motion, rig_map)
     return answer, taking_over(made_of(motion, rig_map, before, made), rig_map, motion.skeleton) | told
 
 
-def _view(matrices: np.ndarray, frames: int) -> tuple[Rotation, np.ndarray]:
-    """The camera's orientations and places (T, 3) in the rig's space, whose scale the matrices may hold."""
-    if matrices.shape not in ((4, 4), (frames, 4, 4)) or matrices.dtype.kind != "f":
-        raise MotionError("The camera needs one place, or one for each frame.")
-    if not np.isfinite(matrices).all() or np.abs(matrices).max() > FARTHEST:
-        raise MotionError("The camera has no place that can be computed with; choose another camera.")
-    matrices = np.broadcast_to(matrices.astype(np.float64), (frames, 4, 4))
-    size = np.linalg.norm(matrices[:, :3, :3], axis=1, keepdims=True)
-    if size.min() < LEAST_AXIS or np.linalg.det(matrices[:, :3, :3] / size).min() < 0.5:
-        raise MotionError("The camera is mirrored or has no size; apply its scale.")
-    return Rotation.from_matrix(matrices[:, :3, :3] / size), matrices[:, :3, 3]
-
-
-def _in_the_rig_s_space(
-    body: BodyMotion, view: tuple[Rotation, np.ndarray], motion: Motion, rig_map: RigMap
-) -> BodyMotion:
-    """A body in the camera's axes as `to_body` would have it of the rig before that camera."""
-    axes = Alignment(motion, rig_map).axes
-    turn = Rotation.from_matrix(axes) * view[0]
+def _before_the_camera(body: BodyMotion, turn: Rotation, place: np.ndarray) -> BodyMotion:
+    """A body in the camera's axes as `to_body` would have it of the rig before that camera, see `stand_of`."""
     poses = body.poses.copy()
     poses[:, 0] = (turn * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
-    places = view[1] @ axes.T * motion.skeleton.scale
-    return replace(body, poses=poses, transl=turn.apply(body.transl) + places)
+    return replace(body, poses=poses, transl=turn.apply(body.transl) + place)
 
 
 def _standing(bodies: tuple[BodyMotion, ...], before: BodyMotion) -> list[BodyMotion]:

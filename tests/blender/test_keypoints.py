@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``dposer.animate_from_keypoints`` in real Blender: keypoints are Blender's own projections of a motion that is known.
-
-Places in the picture are compared by `world_to_camera_view`, Blender's way from the world into a camera's picture.
-"""
+"""``dposer.animate_from_keypoints`` in real Blender: keypoints are its own projections of a motion that is known."""
 
 from __future__ import annotations
 
@@ -22,65 +19,16 @@ from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Euler, Matrix, Vector  # noqa: E402
 
 from rigcheck.extension import part  # noqa: E402
+from rigcheck.filming import BONES, FPS, LIMBS, film, off, places, projected, written  # noqa: E402
 from rigcheck.misuse import Tool, check_sentence, differing, digest, drive  # noqa: E402
 from rigcheck.rigify import animate as animate_rigify  # noqa: E402
 
-LAST, FPS = 10, 30
-LIMBS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
-MIXAMO = {"hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand"}
-RIGIFY = {"hip": "thigh", "knee": "shin", "ankle": "foot", "shoulder": "upper_arm", "elbow": "forearm", "wrist": "hand"}
-BONES = {
-    "smpl": {f"{side}_{limb}": f"{side}_{limb}" for side in ("left", "right") for limb in LIMBS},
-    "mixamo": {f"{s}_{limb}": f"mixamorig:{s.title()}{MIXAMO[limb]}" for s in ("left", "right") for limb in LIMBS},
-    "rigify": {f"{s}_{limb}": f"DEF-{RIGIFY[limb]}.{s[0].upper()}" for s in ("left", "right") for limb in LIMBS},
-}
+LAST = 10
 CHEAP = {"hypotheses": 4}
 OFF = 0.025  # of the person's height in the picture, mean distance of joints from keypoints
 ANIMATE = Tool(
     "animate_from_keypoints", "animate_from_keypoints", "DPOSER_OT_animate_from_keypoints", CHEAP
 )
-
-
-def film(location: tuple[float, float, float] = (1.5, -5.0, 1.6), size: tuple[int, int] = (1280, 720)) -> Any:
-    """The scene's camera, which looks at who walks."""
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = size
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    scene.collection.objects.link(camera)
-    camera.location = location
-    towards = Vector((0.0, -0.3, 1.0)) - Vector(location)
-    camera.rotation_euler = towards.to_track_quat("-Z", "Y").to_euler()
-    scene.camera = camera
-    bpy.context.view_layer.update()
-    return camera
-
-
-def projected(ob: Any, bones: dict[str, str], frames: Any, size: tuple[int, int] = (1280, 720)) -> np.ndarray:
-    """(T, K, 2) where the scene's camera sees bones begin, in pixels from the top left corner."""
-    scene, found = bpy.context.scene, []
-    for frame in frames:
-        whole = int(np.floor(frame))
-        scene.frame_set(whole, subframe=float(frame - whole))
-        heads = [ob.matrix_world @ ob.pose.bones[name].head for name in bones.values()]
-        seen = [world_to_camera_view(scene, scene.camera, head) for head in heads]
-        found.append([(p.x * size[0], (1.0 - p.y) * size[1]) for p in seen])
-    return np.array(found)
-
-
-def places(ob: Any, bones: dict[str, str], frames: Any) -> np.ndarray:
-    """(T, K, 3) metres, where bones begin in the world."""
-    found = []
-    for frame in frames:
-        bpy.context.scene.frame_set(int(frame))
-        found.append([list(ob.matrix_world @ ob.pose.bones[name].head) for name in bones.values()])
-    return np.array(found)
-
-
-def written(path: Path, pixels: np.ndarray, names: Any, **more: Any) -> str:
-    """A file of keypoints by name."""
-    frames = [{name: [*at, 1.0] for name, at in zip(names, row, strict=True)} for row in pixels.tolist()]
-    path.write_text(json.dumps({"width": 1280, "height": 720, "fps": FPS, "frames": frames} | more), encoding="utf-8")
-    return str(path)
 
 
 @pytest.fixture(params=sorted(BONES))
@@ -111,12 +59,6 @@ def walking(rigs: Any, tmp_path: Path) -> SimpleNamespace:
 def animate(path: str, **given: Any) -> str:
     (status,) = bpy.ops.dposer.animate_from_keypoints(filepath=path, **CHEAP | given)
     return str(status)
-
-
-def off(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Mean distance of joints from keypoints, as a share of the person's height in the picture."""
-    height = np.ptp(wanted[..., 1], axis=1).mean() / 0.8  # the limbs span four fifths of it
-    return float(np.linalg.norm(found - wanted, axis=-1).mean() / height)
 
 
 def test_a_rig_lies_over_the_keypoints(walker: tuple[str, Any], tmp_path: Path) -> None:

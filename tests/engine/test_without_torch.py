@@ -26,7 +26,7 @@ from engine.tasks.clean import METHODS
 LACKING = Path(__file__).resolve().parent / "without_torch"
 SAMPLE = ROOT / "demo" / "sample.bvh"
 WITHOUT = [method for method in METHODS if method != "prior"]
-LEARNED = ("complete", "generate", "idle", "lift", "score", "targets")
+LEARNED = ("complete", "generate", "idle", "lift", "refine", "score", "targets")
 WEIGHTS = sorted((ROOT / "engine" / "weights").glob("*.safetensors"))
 
 

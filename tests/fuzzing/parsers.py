@@ -41,6 +41,7 @@ HEAVY = (
     ("engine.tasks.score", "score"),
     ("engine.tasks.fit.rig_targets", "follow_on_rig"),
     ("engine.tasks.lift.animation", "lift"),
+    ("engine.tasks.refine.animation", "refine_motion"),
     ("engine.tasks.clean", "clean_poses"),
     ("engine.tasks.check", "check"),
 )

@@ -232,6 +232,10 @@ def asked() -> Iterator[tuple[str, dict[str, Any], dict[str, np.ndarray]]]:
     drawn = {"heatmaps": heatmaps, "settings": {"prior": "diffpose"}}
     yield "lift", params | view | drawn, one | seen | {"image": np.zeros((8, 2, 2))}
     yield "lift", params | view, one | seen | {"camera": np.eye(4)}
+    film = {name: values[None] for name, values in seen.items()} | {"camera": np.eye(4)[None]}
+    lens = {name: view[name] for name in ("focal", "centre_u", "centre_v")}
+    refined = {"cameras": [lens], "bones": ["legs"], "settings": {"preset": "best", "smooth": 1.0, "rounds": 2}}
+    yield "refine", params | refined, arrays | film
     missing = {"missing": ["left_arm"], "frames": [2, 5], "settings": {"hypotheses": 2, "seed": 1}}
     yield "complete", params | missing, arrays
     yield "generate", params | {"count": 2, "kept": ["legs"], "settings": {"temperature": 1.0}}, one

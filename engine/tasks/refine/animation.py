@@ -97,12 +97,13 @@ def refine_motion(
     prior: RotationPrior | None = None,
     extra: Guidance | None = None,
     on_step: OnStep | None = None,
+    held: np.ndarray | None = None,
 ) -> RefinedMotion:
     """Refine an animation until it agrees with keypoints, or just until it is smooth.
 
     Several cameras may be as they are, placed or not quite: each refines the person in its own axes, they agree on the
     body's pose (eq. 13), and the root is where they have it on average, each as far as it can tell. A frame that
-    nothing guides stays as it is.
+    nothing guides stays as it is; where frames hang together, one that no camera saw goes along with those around.
 
     Args:
         motion: the animation.
@@ -110,6 +111,7 @@ def refine_motion(
             nothing.
         settings: by default the best for so many cameras.
         prior, extra, on_step: see `engine.tasks.refine.refine.refine`.
+        held: (22,) bool, joints that stay as they are; with the root, the path does.
 
     Raises:
         MotionError: shapes do not fit, a number is not finite, or nothing guides. WeightsError, DeviceError: as named.
@@ -117,8 +119,11 @@ def refine_motion(
     chosen = settings or preset("best", max(1, len(shots)))
     shots = shots or [Shot(Rotation.identity(), np.zeros(3))]
     stands = [_Stand.of(shot, len(motion)) for shot in shots]
-    views = [_view(stand.sees(motion), shot) for stand, shot in zip(stands, shots, strict=True)]
-    found = refine(views, motion.offsets, motion.fps, chosen, prior, extra, on_step)
+    views = [
+        replace(_view(stand.sees(motion), shot), turn=stand.turn.as_matrix(), place=stand.place)
+        for stand, shot in zip(stands, shots, strict=True)
+    ]
+    found = refine(views, motion.offsets, motion.fps, chosen, prior, extra, on_step, held)
     made = together(motion, found, [(stand.turn, stand.place) for stand in stands])
     if not (extra or (chosen.smooth and len(motion) > 1)):
         seen = np.any([view.sight.confidence > 0 for view in views if view.sight is not None], axis=(0, 2))
@@ -127,11 +132,17 @@ def refine_motion(
             poses=np.where(seen[:, None, None], made.poses, motion.poses),
             transl=np.where(seen[:, None], made.transl, motion.transl),
         )
+    if held is not None:
+        poses = np.where(held[:, None], motion.poses, made.poses)
+        made = replace(made, poses=poses, transl=motion.transl if held[0] else made.transl)
     made = replace(made, offsets=_offsets(motion, found))
-    before, after = (
-        [_error(stand.sees(which), shot) for stand, shot in zip(stands, shots, strict=True)] for which in (motion, made)
-    )
+    before, after = ([pixels_off(which, shot) for shot in shots] for which in (motion, made))
     return _told(made, found, before, after)
+
+
+def pixels_off(motion: BodyMotion, shot: Shot) -> float:
+    """Mean distance in pixels of an animation from what a camera saw of it; NaN where it saw nothing."""
+    return _error(_Stand.of(shot, len(motion)).sees(motion), shot)
 
 
 def refine_views(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.device import pick_device
 from engine.diffusion.guidance import Guidance, consecutive, same_across, weighted
+from engine.diffusion.holding import holding, not_pulling
 from engine.diffusion.refinement import RefinementSettings
 from engine.diffusion.refinement import refine as refine_events
 from engine.diffusion.samplers import Denoise
@@ -22,13 +23,15 @@ from engine.memory import within_memory
 from engine.motion.h36m import JOINTS
 from engine.priors.detector_width import own_width
 from engine.priors.image_frame import to_the_axis
-from engine.priors.rotation_prior import ROOT, RotationPrior, crop, from_event, to_event
+from engine.priors.rotation_prior import JOINT_COUNT, ROOT, RotationPrior, crop, from_event, to_event
 from engine.priors.rotation_weights import load_rotation_prior
 from engine.tasks.fit.camera import NEAREST
 from engine.tasks.fit.state import shape_basis
 from engine.tasks.lift.camera_space import USUAL_CONFIDENCE, Sight
 from engine.tasks.lift.smoothing_spline import smoothing_spline
+from engine.tasks.refine.gaps import carried
 from engine.tasks.refine.reprojection import Reprojection
+from engine.tasks.refine.shaking import shaking
 from engine.tasks.steps import OnStep
 
 DEEPEST = 1000  # steps that the diffusion has
@@ -38,6 +41,8 @@ MOST_TRUSTED = 1.5
 SHAPES = 10
 PLACE_ROUGHNESS = 2.0  # m^2 / s^3, of the pelvis' path
 PLACE_DEVIATION = 0.02  # metres, least, of a frame's own place
+UNSEEN_SHARE = 0.5
+"""Of the weight by which frames hang together, by which those that nobody saw go along with the frames around."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,17 @@ class View:
         transl: (T, 3) metres, the pelvis.
         sight: the keypoints seen; None where there are none.
         features: (T, F) of the pictures, for a prior that was trained on such; None for one that has keypoints.
+        turn: (T, 3, 3) rotations of the camera's axes in those of a world in which motion is smooth; None for a
+            camera that stands still, or poses that are no clip.
+        place: (T, 3) metres, where the camera is in that world; None where it stays.
     """
 
     poses: np.ndarray
     transl: np.ndarray
     sight: Sight | None = None
     features: np.ndarray | None = None
+    turn: np.ndarray | None = None
+    place: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,7 @@ def refine(
     prior: RotationPrior | None = None,
     extra: Guidance | None = None,
     on_step: OnStep | None = None,
+    held: np.ndarray | None = None,
 ) -> RefinedPoses:
     """Refine poses by what was seen.
 
@@ -157,6 +168,7 @@ def refine(
         extra: a further loss (T * V,) of events (T * V, 144), views of a moment side by side, weights included;
             see `engine.priors.rotation_prior`. All poses then take part in as many rounds.
         on_step: told (done, total, stage); stops by raising.
+        held: (22,) bool, joints that do not turn, but for rounding; with the root, the pelvis stays in its place.
 
     Raises:
         MotionError: shapes do not fit, a number is not finite, or nothing guides. WeightsError, DeviceError: as named.
@@ -164,7 +176,7 @@ def refine(
     chosen = settings or PRESETS["best"]
     _check(views, offsets)
     device = pick_device(chosen.device)
-    problem = PoseProblem(views, offsets, fps, chosen, (prior or load_rotation_prior()).to(device), extra)
+    problem = PoseProblem(views, offsets, fps, chosen, (prior or load_rotation_prior()).to(device), extra, held)
     frames, count = len(views[0].poses), len(views)
     moment = torch.arange(frames * count, device=device) // count
     group = torch.zeros_like(moment) if problem.linked else moment
@@ -190,11 +202,18 @@ class PoseProblem:
         settings: RefineSettings,
         prior: RotationPrior,
         extra: Guidance | None,
+        held: np.ndarray | None = None,
     ) -> None:
         self.prior, self._views, self._settings, self._fps, self._extra = prior, views, settings, fps, extra
         self._device = prior.mean.device
         self._turns = [_turns(view) for view in views]
+        self._upright = self._gathered([_upright(*pair) for pair in zip(views, self._turns, strict=True)])
         self._keypoints = [view.sight is not None for view in views]
+        self._held = None
+        if held is not None:
+            hands = np.zeros(JOINT_COUNT - len(held), bool)
+            self._held = torch.from_numpy(np.repeat(np.append(held, hands), 6)).to(self._device)
+        self._rooted = held is not None and bool(held[0])
         count = len(views)
         frames = len(views[0].poses)
         smooth = settings.smooth if fps is not None and frames > 1 else 0.0
@@ -214,7 +233,12 @@ class PoseProblem:
             if offsets.ndim == 2
             else self._gathered([offsets] * count),
             torch.tensor(shape_basis(), dtype=torch.float32, device=self._device) if settings.shape else None,
+            moves=not self._rooted,
         )
+        sights = [view.sight.confidence > 0 for view in views if view.sight is not None]
+        seen = np.any(sights, axis=(0, 2)) if sights else np.ones(frames, bool)
+        # Frames that nobody saw between others go along with them, in so far as frames have to do with each other.
+        self._seen, self._gaps = seen, bool(self._smooth and seen.any() and not seen.all())
         if not (any(self._keypoints) or self._smooth or count > 1 or extra):
             raise MotionError("Nothing guides the refinement; give keypoints, several views, or a clip to smooth.")
 
@@ -231,7 +255,8 @@ class PoseProblem:
 
     def denoise(self, rows: Tensor) -> Denoise:
         """See `engine.diffusion.refinement.Problem`."""
-        return self.prior.under(self.context[rows])
+        free = self.prior.under(self.context[rows])
+        return free if self._held is None else holding(free, self.prior.sde, self.start()[rows], self._held)
 
     def guidance(self, rows: Tensor, x: Tensor) -> Guidance:
         """Likewise."""
@@ -241,19 +266,37 @@ class PoseProblem:
             terms.append((1.0, self.reprojection.at(rows)))
         if self._smooth:
             terms.append((self._smooth, self._steady))
+        if self._gaps:
+            terms.append((UNSEEN_SHARE * self._smooth, self._near(self._carried(x))))
         if len(self._views) > 1:
             terms.append((self._settings.views, same_across(len(self._views), lambda x0: x0[:, ROOT.stop :])))
         if self._extra:
             terms.append((1.0, self._extra))
-        return weighted(terms)
+        loss = weighted(terms)
+        return loss if self._held is None else not_pulling(loss, self.start()[rows], self._held)
 
     def _steady(self, x0: Tensor) -> Tensor:
-        """Eq. 14 of every view by itself; a clip is refined as a whole, so all of it is there."""
+        """Eq. 14 of every view by itself, in the world; a clip is refined as a whole, so all of it is there."""
+        root = (self._upright @ x0[:, ROOT].unflatten(1, (3, 2))).flatten(1)
+        x0 = torch.cat([root, x0[:, ROOT.stop :]], dim=1)
         count = len(self._views)
         clip = torch.arange(count, device=x0.device).repeat_interleave(len(x0) // count)
         order = torch.arange(len(x0), device=x0.device).unflatten(0, (-1, count)).T.flatten()
         loss = consecutive(clip)(x0[order])
         return torch.zeros_like(loss).index_copy(0, order, loss)
+
+    def _carried(self, x: Tensor) -> Tensor:
+        """Events as they were at the start, with the corrections of those that were seen; see `carried`."""
+        assert self._fps is not None
+        count, at_first = len(self._views), from_event(self.start())
+        turned = roma.rotmat_to_rotvec(from_event(x) @ at_first.mT).flatten(1).cpu().double().numpy()
+        change = self._gathered([carried(turned[n::count], self._seen, self._fps) for n in range(count)])
+        return to_event(roma.rotvec_to_rotmat(change.unflatten(1, (-1, 3))) @ at_first)
+
+    def _near(self, target: Tensor) -> Guidance:
+        """Squared distance from events, where nobody saw anything."""
+        unseen = torch.from_numpy(~self._seen).to(target).repeat_interleave(len(self._views))
+        return lambda x0: unseen * (x0 - target).square().sum(dim=1)
 
     def miss(self, x: Tensor) -> Tensor:
         """(T * V,) metres at the person from the keypoints, a mean by weight; NaN where there are none."""
@@ -277,20 +320,21 @@ class PoseProblem:
             place, sure = (
                 a[number::count].cpu().double().numpy() for a in (self.reprojection.place, certainty)
             )
-            # In the camera's own axes: the turned ones sway from frame to frame.
-            transl, sure = np.einsum("txy,ty->tx", back, place), back @ sure @ np.swapaxes(back, 1, 2)
-            if not (self._keypoints[number] or self._smooth):
-                transl, sure = view.transl, np.zeros_like(sure)
-            elif self._fps is not None:
-                doubt = np.full(place.shape, PLACE_DEVIATION)
-                if self._keypoints[number]:
-                    doubt = np.hypot(np.sqrt(np.diagonal(np.linalg.inv(sure), axis1=1, axis2=2)), doubt)
-                transl = smoothing_spline(transl, doubt, PLACE_ROUGHNESS, self._fps)
+            own, doubt = np.einsum("txy,ty->tx", back, place), np.zeros((len(place), 3, 3))
+            if self._keypoints[number]:
+                doubt = back @ np.linalg.inv(sure) @ np.swapaxes(back, 1, 2)
+            else:
+                own, sure = view.transl, sure if self._smooth else np.zeros_like(sure)
+                doubt = np.broadcast_to(np.diag(np.square(shaking(own))), doubt.shape)
+            if self._rooted:
+                own = view.transl
+            elif self._fps is not None and (self._keypoints[number] or self._smooth):
+                own = self._path(view, own, doubt, self._fps)
             made.append(
                 RefinedView(
                     poses,
-                    transl,
-                    sure,
+                    own,
+                    back @ sure @ np.swapaxes(back, 1, 2),
                     *(a[number::count].cpu().double().numpy() for a in (before, after)),
                 )
             )
@@ -303,6 +347,22 @@ class PoseProblem:
         )
 
 
+    def _path(self, view: View, place: np.ndarray, doubt: np.ndarray, fps: float) -> np.ndarray:
+        """Places (T, 3) of covariances (T, 3, 3) in a camera's axes, smooth in the axes that it has on average."""
+        turn, at = _standing(view)
+        mean = Rotation.from_matrix(turn).mean().as_matrix()
+        axes, shift = mean.T @ turn, (at - at.mean(axis=0)) @ mean
+        path = np.einsum("txy,ty->tx", axes, place) + shift
+        doubt = np.diagonal(axes @ doubt @ np.swapaxes(axes, 1, 2), axis1=1, axis2=2)
+        deviation = np.hypot(np.sqrt(doubt), PLACE_DEVIATION)
+        if self._gaps:
+            before = np.einsum("txy,ty->tx", axes, view.transl) + shift
+            path = np.where(self._seen[:, None], path, before + carried(path - before, self._seen, fps))
+            deviation = np.where(self._seen[:, None], deviation, PLACE_DEVIATION)
+        path = smoothing_spline(path, deviation, PLACE_ROUGHNESS, fps)
+        return np.einsum("tyx,ty->tx", axes, path - shift)
+
+
 def _turns(view: View) -> np.ndarray:
     """(T, 3, 3) rotations that bring the person onto the camera's axis."""
     if view.sight is not None:
@@ -311,6 +371,18 @@ def _turns(view: View) -> np.ndarray:
         return np.broadcast_to(np.eye(3), (len(view.transl), 3, 3))
     rays = view.transl / np.linalg.norm(view.transl, axis=1, keepdims=True)
     return to_the_axis(torch.from_numpy(rays)).numpy()
+
+
+def _standing(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (T, 3, 3) of the camera's axes in the world's, and places (T, 3)."""
+    frames = len(view.poses)
+    turn = np.broadcast_to(np.eye(3), (frames, 3, 3)) if view.turn is None else view.turn
+    return turn, np.zeros((frames, 3)) if view.place is None else view.place
+
+
+def _upright(view: View, turns: np.ndarray) -> np.ndarray:
+    """(T, 3, 3) rotations from the axes that events are in to the world's."""
+    return _standing(view)[0] @ np.swapaxes(turns, 1, 2)
 
 
 def _told(view: View, prior: RotationPrior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

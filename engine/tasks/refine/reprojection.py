@@ -34,12 +34,19 @@ class Reprojection:
         offsets: (22, 3) rest offsets of the body in metres, or (N, 22, 3) of as many.
         basis: (22, 3, 10) metres that offsets change by with the shape's coefficients, where these are solved along,
             one shape for all bodies.
+        moves: whether places are moved at all.
     """
 
     def __init__(
-        self, tangents: Tensor, weight: Tensor, place: Tensor, offsets: Tensor, basis: Tensor | None = None
+        self,
+        tangents: Tensor,
+        weight: Tensor,
+        place: Tensor,
+        offsets: Tensor,
+        basis: Tensor | None = None,
+        moves: bool = True,
     ) -> None:
-        self._tangents, self._weight = tangents, weight
+        self._tangents, self._weight, self._moves = tangents, weight, moves
         self._start, self.place = place, place.clone()
         self._offsets, self._basis = offsets, basis
         self._distance = (-place[:, 2]).clamp_min(NEAREST)
@@ -56,7 +63,7 @@ class Reprojection:
         def loss(x0: Tensor) -> Tensor:
             joints = h36m_joints(from_event(x0), self.offsets(rows))
             with torch.no_grad():
-                for _ in range(PLACINGS):
+                for _ in range(PLACINGS if self._moves else 0):
                     self.place[rows] = self._placed(joints.detach(), rows)
             away = self._away(joints + self.place[rows][:, None], rows)
             return (self._weight[rows] * geman_mcclure(away.square().sum(dim=-1), ROBUST)).sum(dim=1)
