@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.motion import intrinsics
+from engine.motion import extrinsics, intrinsics
 from engine.motion.keypoints import LAYOUTS, POINTS, read
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "keypoints.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"```(json|csv)\n(.*?)```", PAGE, re.S)
 PEOPLE = [(ending, text) for ending, text in SHOWN if "left_wrist" in text or "landmarks" in text]
 CAMERAS = [text for _, text in SHOWN if ("json", text) not in PEOPLE and ("csv", text) not in PEOPLE]
+PLACED = [text for text in CAMERAS if "translation" in text]
 
 
 def test_nothing_is_left_out() -> None:
-    assert (len(PEOPLE), len(CAMERAS)) == (4, 2)
+    assert (len(PEOPLE), len(CAMERAS), len(PLACED)) == (4, 3, 1)
     assert "h36m_17" in LAYOUTS
 
 
@@ -36,4 +37,13 @@ def test_people(save: Callable[..., Path], ending: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", CAMERAS)
 def test_cameras(save: Callable[..., Path], text: str) -> None:
-    assert intrinsics.read(save(text)) == intrinsics.Intrinsics((1100, 1100), (640, 360), (1280, 720))
+    size = None if text in PLACED else (1280, 720)  # images of which are as large as the keypoint file says
+    assert intrinsics.read(save(text)) == intrinsics.Intrinsics((1100, 1100), (640, 360), size)
+
+
+@pytest.mark.parametrize("text", PLACED)
+def test_cameras_that_stand_somewhere(save: Callable[..., Path], text: str) -> None:
+    stands = extrinsics.read(save(text))
+    assert stands is not None
+    assert stands.place == pytest.approx([0.0, 1.2, 4.0])
+    assert stands.turn.magnitude() == pytest.approx(0.0)  # upright, looking along -Z
