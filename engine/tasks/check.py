@@ -184,6 +184,7 @@ def _loaders(torch: bool) -> Iterator[tuple[Path, Callable[[], object]]]:
             lifting_weights,
             motion_weights,
             prior_file,
+            rotation_weights,
             weights,
         )
 
@@ -194,6 +195,7 @@ def _loaders(torch: bool) -> Iterator[tuple[Path, Callable[[], object]]]:
             ("gfpose", joint_weights.load_joint_prior),
             ("diffpose_frame", lifting_weights.load_lifting_prior),
             ("diffpose_clip", partial(lifting_weights.load_lifting_prior, encoder="clip")),
+            ("scorehmr", rotation_weights.load_rotation_prior),
         ):
             yield prior_file.FOLDER / f"{name}.safetensors", load
 
