@@ -59,17 +59,19 @@ def weighted(terms: list[tuple[float, Guidance]]) -> Guidance:
     return lambda x0: torch.stack([weight * term(x0) for weight, term in asked]).sum(dim=0)
 
 
-def consecutive(clip: Tensor) -> Guidance:
+def consecutive(clip: Tensor, order: int = 1) -> Guidance:
     """Temporal consistency (ScoreHMR eq. 14): squared steps from each event to the next of its clip.
 
     Args:
         clip: (B,) which clip an event belongs to; those of a clip stand side by side, in order.
+        order: of the differences; 1 for steps, as in the paper, 2 for how much a step differs from the one before.
     """
-    linked = clip[1:] == clip[:-1]
+
+    linked = clip[order:] == clip[: max(0, len(clip) - order)]
 
     def loss(x0: Tensor) -> Tensor:
-        jumps = (x0[1:] - x0[:-1]).flatten(1).square().sum(dim=1) * linked
-        return torch.cat([jumps.new_zeros(1), jumps])
+        squared = torch.diff(x0, order, dim=0).flatten(1).square().sum(dim=1) * linked
+        return torch.cat([squared.new_zeros(len(x0) - len(squared)), squared])
 
     return loss
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.guidance import Guidance, guided
+from engine.diffusion.proximal import Proximal, implicitly
 from engine.diffusion.samplers import Denoise, OnIteration, ddim, ddim_inverse, integrate
 from engine.diffusion.sde import SDE
 
@@ -44,8 +46,12 @@ class Problem(Protocol):
         """The prior under the contexts of events (R,)."""
         ...
 
-    def guidance(self, rows: Tensor, x: Tensor) -> Guidance:
+    def guidance(self, rows: Tensor, x: Tensor) -> Guidance | None:
         """What was observed of events (R,), which are x now; what it solves along, a camera's place say, it keeps."""
+        ...
+
+    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+        """What was observed of them besides, and is taken by implicit steps."""
         ...
 
 
@@ -87,6 +93,11 @@ def invert(
     return integrate(denoise, sde, x, times, ddim_inverse(corrections), on_iteration=on_iteration).x
 
 
+def sum_of(observed: Iterable[Guidance | None], x0: Tensor) -> Tensor:
+    """The sum (B,) of losses of events (B, *event), of those that there are."""
+    return sum((loss(x0) for loss in observed if loss is not None), x0.new_zeros(len(x0)))
+
+
 @torch.no_grad()
 def refine(
     problem: Problem,
@@ -126,10 +137,12 @@ def refine(
 
     for _ in range(settings.rounds):
         denoise, guidance = problem.denoise(rows), problem.guidance(rows, x[rows])
+        proximal = problem.proximal(rows, x[rows])
         latent = invert(denoise, sde, x[rows], times, settings.corrections, told)
-        bent = guided(denoise, sde, guidance, settings.through_network)
+        bent = denoise if guidance is None else guided(denoise, sde, guidance, settings.through_network)
+        bent = bent if proximal is None else implicitly(bent, sde, proximal)
         x[rows] = integrate(bent, sde, latent, times[::-1], ddim(), on_iteration=told).x
-        loss[rows] = guidance(x[rows])
+        loss[rows] = sum_of((guidance, proximal), x[rows])
         rounds[rows] += 1
         now = torch.zeros_like(before).index_add_(0, group, loss)
         settled = torch.isfinite(before) & ((before - now).abs() <= settings.tolerance * before)

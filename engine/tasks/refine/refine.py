@@ -13,8 +13,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from engine.device import pick_device
-from engine.diffusion.guidance import Guidance, consecutive, same_across, weighted
+from engine.diffusion.guidance import Guidance, weighted
 from engine.diffusion.holding import holding, not_pulling
+from engine.diffusion.proximal import Proximal
 from engine.diffusion.refinement import RefinementSettings
 from engine.diffusion.refinement import refine as refine_events
 from engine.diffusion.samplers import Denoise
@@ -23,12 +24,13 @@ from engine.memory import within_memory
 from engine.motion.h36m import JOINTS
 from engine.priors.detector_width import own_width
 from engine.priors.image_frame import to_the_axis
-from engine.priors.rotation_prior import JOINT_COUNT, ROOT, RotationPrior, crop, from_event, to_event
+from engine.priors.rotation_prior import JOINT_COUNT, RotationPrior, crop, from_event, to_event
 from engine.priors.rotation_weights import load_rotation_prior
 from engine.tasks.fit.camera import NEAREST
 from engine.tasks.fit.state import shape_basis
 from engine.tasks.lift.camera_space import USUAL_CONFIDENCE, Sight
 from engine.tasks.lift.smoothing_spline import smoothing_spline
+from engine.tasks.refine.coherence import Coherence
 from engine.tasks.refine.gaps import carried
 from engine.tasks.refine.reprojection import Reprojection
 from engine.tasks.refine.shaking import shaking
@@ -41,8 +43,8 @@ MOST_TRUSTED = 1.5
 SHAPES = 10
 PLACE_ROUGHNESS = 2.0  # m^2 / s^3, of the pelvis' path
 PLACE_DEVIATION = 0.02  # metres, least, of a frame's own place
-UNSEEN_SHARE = 0.5
-"""Of the weight by which frames hang together, by which those that nobody saw go along with the frames around."""
+UNSEEN_PULL = 15.0
+"""Weight by which poses that nobody saw go along with those around."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ class RefineSettings:
         loop: rounds, depth and stride of inversion and sampling.
         keypoints: weight of eq. 12, per square metre at the person; the released 0.003 per square pixel is 166.
         smooth: of eq. 14, per unit of a rotation matrix's numbers, squared, at 30 frames per second.
+        order: of its differences: 1 for steps, as in the paper, 2 for accelerations, which leaves more of a motion.
         views: of eq. 13, likewise; the released 0.005 times 300^2 is 450.
+        implicit: take smooth and views by implicit steps (`engine.diffusion.proximal`), stable at any weight, not by
+            their gradient.
         shape: solve for the person's shape, too.
         device: auto, cpu, cuda or mps.
     """
@@ -61,7 +66,9 @@ class RefineSettings:
     loop: RefinementSettings = field(default_factory=RefinementSettings)
     keypoints: float = 166.0
     smooth: float = 30.0
+    order: int = 1
     views: float = 450.0
+    implicit: bool = False
     shape: bool = False
     device: str = "auto"
 
@@ -70,16 +77,18 @@ class RefineSettings:
             raise MotionError(f"Refine in at least one round, by steps of at least 1, from a step of 1 to {DEEPEST}.")
         if not all(0.0 <= weight <= HEAVIEST for weight in (self.keypoints, self.smooth, self.views)):
             raise MotionError(f"Weights of a refinement must be from 0 to {HEAVIEST:g}.")
+        if self.order not in (1, 2):
+            raise MotionError("Smoothness counts steps (1) or accelerations (2).")
 
 
 PRESETS: dict[str, RefineSettings] = {
     "paper": RefineSettings(),
     "released": RefineSettings(RefinementSettings(through_network=False)),
     "views": RefineSettings(RefinementSettings(rounds=2, depth=100)),
-    "best": RefineSettings(RefinementSettings(depth=100, stride=4)),
+    "best": RefineSettings(RefinementSettings(depth=100, stride=10), 250.0, smooth=100.0, order=2, implicit=True),
 }
 """``paper``: the gradient through the network (eq. 8); ``released``: not, as in the code; ``views``: as released for
-several views."""
+several views; ``best``: ours, deeper by longer steps, smooth in its accelerations."""
 
 
 def preset(name: str, views: int = 1) -> RefineSettings:
@@ -188,6 +197,8 @@ def refine(
     start = problem.start()
     before = problem.miss(start)
     found = refine_events(problem, problem.prior.sde, start, chosen.loop, group, told)
+    if not torch.isfinite(found.x).all():
+        raise MotionError("The weights of the refinement are too large for steps along a gradient; lower them.")
     return problem.result(found.x, before, found.rounds, found.evaluations)
 
 
@@ -216,9 +227,10 @@ class PoseProblem:
         self._rooted = held is not None and bool(held[0])
         count = len(views)
         frames = len(views[0].poses)
-        smooth = settings.smooth if fps is not None and frames > 1 else 0.0
-        # The same motion has steps twice as long at half the rate, so that they are four times as large squared.
-        self._smooth = smooth * (fps / 30.0) ** 2 if fps is not None else 0.0
+        smooth = settings.smooth if fps is not None and frames > settings.order else 0.0
+        # The same motion has steps twice as long at half the rate, and accelerations four times as large.
+        self._smooth = smooth * (fps / 30.0) ** (2 * settings.order) if fps is not None else 0.0
+        self._coherent = bool(self._smooth or (count > 1 and settings.views))
         # Whether losses hang together: of neighbours in time, by one shape, or in a way that only the caller knows.
         self.linked = bool(smooth or settings.shape or extra)
         place = self._gathered([view.transl for view in views])
@@ -239,7 +251,7 @@ class PoseProblem:
         seen = np.any(sights, axis=(0, 2)) if sights else np.ones(frames, bool)
         # Frames that nobody saw between others go along with them, in so far as frames have to do with each other.
         self._seen, self._gaps = seen, bool(self._smooth and seen.any() and not seen.all())
-        if not (any(self._keypoints) or self._smooth or count > 1 or extra):
+        if not (any(self._keypoints) or self._coherent or extra):
             raise MotionError("Nothing guides the refinement; give keypoints, several views, or a clip to smooth.")
 
     def _gathered(self, arrays: Sequence[np.ndarray]) -> Tensor:
@@ -258,32 +270,36 @@ class PoseProblem:
         free = self.prior.under(self.context[rows])
         return free if self._held is None else holding(free, self.prior.sde, self.start()[rows], self._held)
 
-    def guidance(self, rows: Tensor, x: Tensor) -> Guidance:
+    def guidance(self, rows: Tensor, x: Tensor) -> Guidance | None:
         """Likewise."""
-        terms: list[tuple[float, Guidance]] = []
+        terms: list[Guidance] = []
         if any(self._keypoints):
             self.reprojection.reshape(x, rows)
-            terms.append((1.0, self.reprojection.at(rows)))
-        if self._smooth:
-            terms.append((self._smooth, self._steady))
-        if self._gaps:
-            terms.append((UNSEEN_SHARE * self._smooth, self._near(self._carried(x))))
-        if len(self._views) > 1:
-            terms.append((self._settings.views, same_across(len(self._views), lambda x0: x0[:, ROOT.stop :])))
+            terms.append(self.reprojection.at(rows))
+        if not self._settings.implicit and self._coherent:
+            terms.append(self._coherence(rows, x))
         if self._extra:
-            terms.append((1.0, self._extra))
-        loss = weighted(terms)
+            terms.append(self._extra)
+        if not terms:
+            return None
+        loss = weighted([(1.0, term) for term in terms])
         return loss if self._held is None else not_pulling(loss, self.start()[rows], self._held)
 
-    def _steady(self, x0: Tensor) -> Tensor:
-        """Eq. 14 of every view by itself, in the world; a clip is refined as a whole, so all of it is there."""
-        root = (self._upright @ x0[:, ROOT].unflatten(1, (3, 2))).flatten(1)
-        x0 = torch.cat([root, x0[:, ROOT.stop :]], dim=1)
-        count = len(self._views)
-        clip = torch.arange(count, device=x0.device).repeat_interleave(len(x0) // count)
-        order = torch.arange(len(x0), device=x0.device).unflatten(0, (-1, count)).T.flatten()
-        loss = consecutive(clip)(x0[order])
-        return torch.zeros_like(loss).index_copy(0, order, loss)
+    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+        """Likewise."""
+        return self._coherence(rows, x) if self._settings.implicit and self._coherent else None
+
+    def _coherence(self, rows: Tensor, x: Tensor) -> Coherence:
+        return Coherence(
+            len(self._views),
+            self._smooth,
+            self._settings.order,
+            self._settings.views,
+            self._upright[rows],
+            UNSEEN_PULL * ~self._seen if self._gaps else np.zeros(len(rows) // len(self._views)),
+            self._carried(x) if self._gaps else None,
+            self._held,
+        )
 
     def _carried(self, x: Tensor) -> Tensor:
         """Events as they were at the start, with the corrections of those that were seen; see `carried`."""
@@ -292,11 +308,6 @@ class PoseProblem:
         turned = roma.rotmat_to_rotvec(from_event(x) @ at_first.mT).flatten(1).cpu().double().numpy()
         change = self._gathered([carried(turned[n::count], self._seen, self._fps) for n in range(count)])
         return to_event(roma.rotvec_to_rotmat(change.unflatten(1, (-1, 3))) @ at_first)
-
-    def _near(self, target: Tensor) -> Guidance:
-        """Squared distance from events, where nobody saw anything."""
-        unseen = torch.from_numpy(~self._seen).to(target).repeat_interleave(len(self._views))
-        return lambda x0: unseen * (x0 - target).square().sum(dim=1)
 
     def miss(self, x: Tensor) -> Tensor:
         """(T * V,) metres at the person from the keypoints, a mean by weight; NaN where there are none."""

@@ -97,6 +97,16 @@ def test_steps_in_time_count_within_a_clip() -> None:
     assert loss.shape == (7,) and float(loss[0]) == float(loss[4]) == float(loss[6]) == 0.0
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_differences_in_time_are_numpy_s(order: int) -> None:
+    lengths = (6, 2, 1, 4)
+    x0 = torch.randn(sum(lengths), 4, dtype=torch.float64)
+    loss = consecutive(torch.repeat_interleave(torch.arange(4), torch.tensor(lengths)), order)(x0)
+    clips = np.split(x0.numpy(), np.cumsum(lengths)[:-1])
+    np.testing.assert_allclose(float(loss.sum()), sum(np.square(np.diff(clip, order, axis=0)).sum() for clip in clips))
+    assert loss.shape == (13,)
+
+
 @pytest.mark.parametrize("views", [2, 3, 5])
 def test_views_differ_by_their_distances_from_each_other(views: int) -> None:
     """Eq. 13: squared distances from the mean are those of all pairs, divided by how many there are."""

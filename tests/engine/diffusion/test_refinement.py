@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.diffusion.denoiser import Estimate
 from engine.diffusion.guidance import Guidance
+from engine.diffusion.proximal import Proximal
 from engine.diffusion.refinement import Refined, RefinementSettings, invert, latent_times, refine
 from engine.diffusion.samplers import Denoise, ddim, integrate
 from engine.diffusion.sde import CosineVP
@@ -57,6 +58,9 @@ class Observed:
         chosen = torch.tensor(self.own)[rows]
         assert x.shape == (len(rows), 3)
         return lambda x0: SURE[chosen] * (x0[:, 0] - SEEN[chosen]).square()
+
+    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+        return None
 
 
 SETTINGS = RefinementSettings(rounds=8, depth=60, stride=6, tolerance=3e-2)

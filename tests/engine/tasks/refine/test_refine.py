@@ -197,6 +197,15 @@ def test_presets_of_several_views_have_the_released_loop() -> None:
         assert (loop.rounds, loop.depth, loop.through_network) == (2, 100, through)
 
 
+def test_weights_too_large_for_gradient_steps_are_said() -> None:
+    views = [View(*start(seed), sight()) for seed in range(2)]
+    steep = replace(SETTINGS, views=1e6)
+    with pytest.raises(MotionError, match="too large"):
+        refine(views, OFFSETS, None, steep, untrained())
+    found = refine(views, OFFSETS, None, replace(steep, implicit=True), untrained())
+    assert (found.views[0].after < 0.6 * found.views[0].before).all()
+
+
 def test_it_can_be_cancelled_within_a_round() -> None:
     told: list[int] = []
 
@@ -223,7 +232,7 @@ def test_inversion_and_unguided_sampling_return_the_start(shared_data: Path, dep
     seen = Sight.of(pixels, np.ones(sigma.shape), sigma, filmed.CAMERA, None)
     problem = PoseProblem([View(poses, transl, seen)], OFFSETS, None, RefineSettings(), load_rotation_prior(), None)
     x, denoise, sde = problem.start(), problem.denoise(torch.arange(len(poses))), problem.prior.sde
-    for stride, corrections in ((1, 0), (2, 1)):
+    for stride, corrections in ((1, 0), (2, 2)):
         times = latent_times(RefinementSettings(depth=depth, stride=stride), sde)
         with torch.no_grad():
             latent = invert(denoise, sde, x, times, corrections)

@@ -21,7 +21,7 @@ from engine.evaluation.metrics import acceleration
 from engine.evaluation.starts import perturbed
 from engine.motion.motion import BodyMotion
 from engine.tasks.refine.animation import Shot, refine_motion, refine_views
-from engine.tasks.refine.refine import RefineSettings
+from engine.tasks.refine.refine import PRESETS, RefineSettings
 
 FRAMES = 10
 SOMEONE = person(FRAMES, seed=1)
@@ -159,13 +159,25 @@ def test_a_clip_is_made_smooth_in_pose_and_path() -> None:
     assert error(found.motion) < error(given)
 
 
-def test_smoothness_means_the_same_at_any_rate() -> None:
-    """Of twice as many frames a second, steps are half as long, and a quarter when squared."""
-    double = refine_motion(replace(start(), fps=2.0 * FPS), (), SETTINGS, PRIOR).motion
-    usual = refine_motion(start(), (), SETTINGS, PRIOR).motion
-    stiff = refine_motion(start(), (), replace(SETTINGS, smooth=4.0 * SETTINGS.smooth), PRIOR).motion
+@pytest.mark.parametrize("order", [1, 2])
+def test_smoothness_means_the_same_at_any_rate(order: int) -> None:
+    """Of twice as many frames a second, steps are half as long, and a quarter when squared; accelerations are less."""
+    settings = replace(SETTINGS, order=order, implicit=order == 2)
+    double = refine_motion(replace(start(), fps=2.0 * FPS), (), settings, PRIOR).motion
+    usual = refine_motion(start(), (), settings, PRIOR).motion
+    stiff = refine_motion(start(), (), replace(settings, smooth=4.0**order * settings.smooth), PRIOR).motion
     same(replace(double, transl=stiff.transl), stiff, 1e-6)
     assert np.abs(usual.poses - stiff.poses).max() > 0.01
+
+
+@pytest.mark.parametrize("fps", [24.0, 120.0, 480.0])
+def test_the_best_settings_are_stable_at_any_rate_and_weight(fps: float) -> None:
+    given = replace(start(), fps=fps)
+    for weight in (1.0, 1e3):
+        best = replace(PRESETS["best"], smooth=weight * PRESETS["best"].smooth, device="cpu")
+        found = refine_motion(given, (), best, PRIOR).motion
+        left, was = (np.abs(np.diff(motion.poses[:, 1:], 2, axis=0)).mean() for motion in (found, given))
+        assert left < 0.5 * was
 
 
 def views(*seeds: int) -> tuple[list[BodyMotion], list[Shot]]:
