@@ -18,8 +18,9 @@ DEPTH, ASIDE = 0.12, 0.04
 """Of the distance, and of it across, that the pelvis is off by, likewise."""
 SHAPE = 0.8  # of a shape coefficient, likewise
 SLOW_SECONDS = 1.0
-SLOW = 0.8
-"""Share of the errors' variance that changes slowly in a clip: the jitter that is left is what networks show."""
+SLOW = 0.993
+"""Share of the errors' variance that changes slowly in a clip; the jitter that is left makes errors of acceleration of
+some 35 and 22 mm per squared frame, those of the networks named having 38 and 17."""
 
 
 def perturbed(
