@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.diffusion.denoiser import Estimate
 from engine.diffusion.noise import Noise
 from engine.diffusion.observation import Observation
 from engine.diffusion.samplers import Denoise, OnIteration, Step, euler_maruyama, integrate
 from engine.diffusion.schedule import uniform
 from engine.diffusion.sde import SDE
-from engine.diffusion.solvers import denoised_target
+from engine.diffusion.solvers import denoised_target, descend
 
 
 class InverseSolver(Protocol):
@@ -73,22 +74,19 @@ class Variational:
         on_iteration: OnIteration | None = None,
     ) -> Tensor:
         x = start.clone().requires_grad_(True)
-        optimiser = torch.optim.Adam([x], lr=self.learning_rate)
         size = x[0].numel()
-        for i, t in enumerate(self.times):
-            stage = i * self.stages // len(self.times)
-            alpha, sigma = (float(c) for c in sde.marginal(torch.tensor(float(t))))
-            target = denoised_target(
-                denoise, sde, x.detach(), float(t), noise.draw(x.shape[1:], x.device), self.denoise_steps
-            )
+
+        def loss(iteration: int) -> Tensor:
+            stage, t = iteration * self.stages // len(self.times), float(self.times[iteration])
+            alpha, sigma = (float(c) for c in sde.marginal(torch.tensor(t)))
+            z = noise.draw(x.shape[1:], x.device)
+            target = denoised_target(denoise, sde, x.detach(), t, z, self.denoise_steps)
             # Items do not share a loss but a sum: each has its own gradient, whatever the batch.
             data = (observation.measure(x) - observation.y).square().sum() / size
             prior = self.signal_weight(alpha / sigma) * (x - target).square().sum() / size
-            optimiser.zero_grad(set_to_none=True)
-            (self.data_weight(stage) * data + self.prior_weight(stage) * prior).backward()
-            optimiser.step()
-            if on_iteration:
-                on_iteration(i + 1, len(self.times))
+            return self.data_weight(stage) * data + self.prior_weight(stage) * prior
+
+        descend([x], loss, len(self.times), self.learning_rate, on_iteration)
         return x.detach()
 
 
@@ -148,7 +146,6 @@ class Repaint:
     repetitions: int = 10
     step: Step = euler_maruyama
 
-    @torch.no_grad()
     def __call__(
         self,
         denoise: Denoise,
@@ -158,22 +155,24 @@ class Repaint:
         noise: Noise,
         on_iteration: OnIteration | None = None,
     ) -> Tensor:
-        times = uniform(self.steps, sde.t_max, sde.t_min)
-        x = _start(sde, start, noise)
-        for i in range(self.steps):
-            t, s = float(times[i]), float(times[i + 1])
+        stream = noise
+
+        def repeated(denoise: Denoise, sde: SDE, x: Tensor, t: float, s: float, noise: Noise | None) -> Tensor:
             (alpha_t, sigma_t), (alpha_s, sigma_s) = (
                 (float(c) for c in sde.marginal(torch.tensor(at, dtype=torch.float64))) for at in (t, s)
             )
             keep = alpha_t / alpha_s
             spread = np.sqrt(max(0.0, sigma_t**2 - (keep * sigma_s) ** 2))
             for repetition in range(self.repetitions):
+                if repetition:
+                    x = keep * x + spread * stream.draw(x.shape[1:], x.device)
                 x = self.step(denoise, sde, x, t, s, noise)
-                x = observation.replace(x, _observed_at(sde, observation, x, s, noise))
-                if repetition < self.repetitions - 1:
-                    x = keep * x + spread * noise.draw(x.shape[1:], x.device)
-            if on_iteration:
-                on_iteration(i + 1, self.steps)
+                x = observation.replace(x, _observed_at(sde, observation, x, s, stream))
+            return x
+
+        times = uniform(self.steps, sde.t_max, sde.t_min)
+        x = _start(sde, start, noise)
+        x = integrate(denoise, sde, x, times, repeated, noise, on_iteration=on_iteration).x
         return observation.replace(x, observation.y)
 
 
@@ -205,20 +204,21 @@ class Guided:
         noise: Noise,
         on_iteration: OnIteration | None = None,
     ) -> Tensor:
-        times = uniform(self.steps, sde.t_max, sde.t_min)
-        x = _start(sde, start, noise)
-        for i in range(self.steps):
-            t, s = float(times[i]), float(times[i + 1])
+        def descending(denoise: Denoise, sde: SDE, x: Tensor, t: float, s: float, noise: Noise | None) -> Tensor:
             with torch.enable_grad():
                 leaf = x.detach().requires_grad_(True)
                 estimate = denoise(leaf, torch.full((1,), t, dtype=torch.float32, device=x.device))
                 miss = (observation.y - observation.measure(estimate.x0)).flatten(1).norm(dim=1).sum()
                 (gradient,) = torch.autograd.grad(miss, leaf)
-            with torch.no_grad():
-                # The step needs the estimate that the gradient was taken of, so it is handed that one.
-                x = self.step(lambda *_, known=estimate: known, sde, x, t, s, noise) - self.scale * gradient
-                if self.replace:
-                    x = observation.replace(x, _observed_at(sde, observation, x, s, noise))
-            if on_iteration:
-                on_iteration(i + 1, self.steps)
-        return observation.replace(x, observation.y).detach() if self.replace else x.detach()
+            # The step needs the estimate that the gradient was taken of, so it is handed that one.
+            known = Estimate(*(part.detach() for part in estimate))
+            return self.step(lambda *_: known, sde, x, t, s, noise) - self.scale * gradient
+
+        def project(x: Tensor, s: float) -> Tensor:
+            return observation.replace(x, _observed_at(sde, observation, x, s, noise))
+
+        times = uniform(self.steps, sde.t_max, sde.t_min)
+        x = _start(sde, start, noise)
+        used = project if self.replace else None
+        x = integrate(denoise, sde, x, times, descending, noise, used, on_iteration).x
+        return observation.replace(x, observation.y) if self.replace else x

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.guidance import Guidance, guided
-from engine.diffusion.proximal import Proximal, implicitly
+from engine.diffusion.implicit_guidance import ImplicitGuidance, implicitly_guided
 from engine.diffusion.samplers import Denoise, OnIteration, ddim, ddim_inverse, integrate
 from engine.diffusion.sde import SDE
 
@@ -50,7 +50,7 @@ class Problem(Protocol):
         """What was observed of events (R,), which are x now; what it solves along, a camera's place say, it keeps."""
         ...
 
-    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+    def implicit_guidance(self, rows: Tensor, x: Tensor) -> ImplicitGuidance | None:
         """What was observed of them besides, and is taken by implicit steps."""
         ...
 
@@ -137,12 +137,12 @@ def refine(
 
     for _ in range(settings.rounds):
         denoise, guidance = problem.denoise(rows), problem.guidance(rows, x[rows])
-        proximal = problem.proximal(rows, x[rows])
+        implicit = problem.implicit_guidance(rows, x[rows])
         latent = invert(denoise, sde, x[rows], times, settings.corrections, told)
         bent = denoise if guidance is None else guided(denoise, sde, guidance, settings.through_network)
-        bent = bent if proximal is None else implicitly(bent, sde, proximal)
+        bent = bent if implicit is None else implicitly_guided(bent, sde, implicit)
         x[rows] = integrate(bent, sde, latent, times[::-1], ddim(), on_iteration=told).x
-        loss[rows] = sum_of((guidance, proximal), x[rows])
+        loss[rows] = sum_of((guidance, implicit), x[rows])
         rounds[rows] += 1
         now = torch.zeros_like(before).index_add_(0, group, loss)
         settled = torch.isfinite(before) & ((before - now).abs() <= settings.tolerance * before)

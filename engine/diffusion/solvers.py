@@ -72,6 +72,31 @@ def proximal(
     return x
 
 
+def descend(
+    variables: list[Tensor],
+    loss: Callable[[int], Tensor],
+    iterations: int,
+    learning_rate: float,
+    on_iteration: OnIteration | None = None,
+) -> None:
+    """Adam (Kingma and Ba 2015): the one loop of all that is solved by gradients; changes ``variables`` in place.
+
+    Args:
+        variables: what is solved for; each requires a gradient.
+        loss: a scalar at an iteration, from the variables' present values.
+        iterations: how many.
+        learning_rate: Adam's.
+        on_iteration: told (done, total); stops by raising.
+    """
+    optimiser = torch.optim.Adam(variables, lr=learning_rate)
+    for i in range(iterations):
+        optimiser.zero_grad(set_to_none=True)
+        loss(i).backward(inputs=variables)
+        optimiser.step()
+        if on_iteration:
+            on_iteration(i + 1, iterations)
+
+
 def optimise(
     variables: list[Tensor],
     task_loss: Callable[[int], Tensor],
@@ -97,14 +122,12 @@ def optimise(
         generator: on the CPU; noise is drawn per item.
         on_iteration: told (done, total); stops by raising.
     """
-    optimiser = torch.optim.Adam(variables, lr=learning_rate)
-    for i, t in enumerate(times):
-        optimiser.zero_grad(set_to_none=True)
+
+    def loss(iteration: int) -> Tensor:
         event = to_event()
         z = torch.randn(event.shape, generator=generator).to(event.device)
-        target = denoised_target(denoise, sde, event.detach(), float(t), z)
+        target = denoised_target(denoise, sde, event.detach(), float(times[iteration]), z)
         regulariser = torch.sum((event - target) ** 2) / len(event)
-        (task_loss(i) + prior_weight(i) * regulariser).backward()
-        optimiser.step()
-        if on_iteration:
-            on_iteration(i + 1, len(times))
+        return task_loss(iteration) + prior_weight(iteration) * regulariser
+
+    descend(variables, loss, len(times), learning_rate, on_iteration)

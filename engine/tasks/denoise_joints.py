@@ -18,6 +18,7 @@ from engine.body import pose_joints
 from engine.device import pick_device
 from engine.diffusion.noise import Noise
 from engine.diffusion.schedule import truncated
+from engine.diffusion.solvers import descend
 from engine.errors import MotionError
 from engine.memory import within_memory
 from engine.priors.pose_prior import PosePrior
@@ -118,7 +119,6 @@ def denoise_joints(
     noise = Noise(settings.seed * windows * frames + np.arange(windows * frames))
     start = START_SPREAD * noise.draw((21, 3), device)
     pose = start.unflatten(0, (windows, frames)).requires_grad_(True)
-    optimiser = torch.optim.Adam([pose], lr=settings.learning_rate)
     total = len(settings.times)
 
     chosen = term or DPoserTerm(prior, settings.times, noise, steps=settings.denoise_steps)
@@ -128,15 +128,16 @@ def denoise_joints(
         lengths = difference.square().sum(dim=-1)
         return (lengths if settings.squared else torch.sqrt(lengths + 1e-12)).mean(dim=-1).sum()
 
-    for i in range(total):
-        stage = i * settings.stages // total
+    def loss(iteration: int) -> Tensor:
+        stage = iteration * settings.stages // total
         joints = pose_joints(pose)[:, :, 1:]
-        loss = settings.data_weight(stage) * size(joints - target)
-        loss = loss + settings.temporal_weight(stage) * size(joints[:, 1:] - joints[:, :-1])
-        loss = loss + settings.prior_weight(stage) * 0.5 * chosen(pose.flatten(0, 1), i, total).sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        data = settings.data_weight(stage) * size(joints - target)
+        data = data + settings.temporal_weight(stage) * size(joints[:, 1:] - joints[:, :-1])
+        return data + settings.prior_weight(stage) * 0.5 * chosen(pose.flatten(0, 1), iteration, total).sum()
+
+    def told(done: int, total: int) -> None:
         if on_step:
-            on_step(i + 1, total, "Denoising joints")
+            on_step(done, total, "Denoising joints")
+
+    descend([pose], loss, total, settings.learning_rate, told)
     return pose.detach().cpu().numpy().astype(np.float64)

@@ -53,7 +53,7 @@ def fit(
     def loss(iteration: int) -> Tensor:
         x0 = event()
         now = x0.detach()
-        total = sum_of((problem.guidance(rows, now), problem.proximal(rows, now)), x0).sum()
+        total = sum_of((problem.guidance(rows, now), problem.implicit_guidance(rows, now)), x0).sum()
         return total if mixture is None else total + mixture_weight * mixture.energy(pose[:, 1:]).sum()
 
     times = truncated(ITERATIONS, *TIMES) if prior_weight else np.full(ITERATIONS, TIMES[0])

@@ -12,6 +12,7 @@ import roma
 import torch
 from torch import Tensor, nn
 
+from engine.diffusion.solvers import descend
 from engine.priors.pose_prior import BODY_JOINTS, POSE_DIM
 
 HIDDEN = 512
@@ -125,12 +126,12 @@ class OptimisedVae(CodingVae):
             latent = self.model.encode(starts)[0]
         latent.requires_grad_()
         target = roma.rotvec_to_rotmat(starts[:, seen])
-        adam = torch.optim.Adam([latent], LEARNING_RATE)
-        for _ in range(STEPS):
+
+        def loss(_: int) -> Tensor:
             wrong = (self.model.decode(latent)[:, seen] - target).square().sum(dim=(1, 2, 3))
-            loss = (FIDELITY * wrong + latent.square().sum(dim=1)).sum()
-            (latent.grad,) = torch.autograd.grad(loss, latent)
-            adam.step()
+            return (FIDELITY * wrong + latent.square().sum(dim=1)).sum()
+
+        descend([latent], loss, STEPS, LEARNING_RATE)
         return _restored(self.model.poses(latent), pose, observed, hypotheses)
 
 

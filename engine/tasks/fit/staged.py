@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.diffusion.noise import Noise
 from engine.diffusion.schedule import SCHEDULES
+from engine.diffusion.solvers import descend
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.fit.evidence import Evidence
 from engine.tasks.fit.marks import TORSO
@@ -89,25 +90,26 @@ def solve_in_stages(
     x = _camera_stage(evidence, x, settings)
     pose = evidence.space.pose(x)[:, 1:].clone().requires_grad_(True)
     root, transl, betas = (x[:, part].clone().requires_grad_(True) for part in (ROOT, TRANSL, BETAS))
-    optimiser = torch.optim.Adam([pose, root, transl, betas], lr=settings.learning_rate)
 
     def row() -> Tensor:
         event = (pose.flatten(1) - evidence.space.mean) / evidence.space.std
         return torch.cat([root, transl, event, betas], dim=1)
 
-    for i in range(stages * settings.iterations):
-        stage = i // settings.iterations
+    def loss(iteration: int) -> Tensor:
+        stage = iteration // settings.iterations
         data = (evidence.confidence**2 * geman_mcclure(evidence.squared(row()), settings.robust)).sum(dim=1)
-        loss = data + settings.scale * settings.prior_weights[stage] ** 2 * chosen(
-            pose, i, stages * settings.iterations
+        every = data + settings.scale * settings.prior_weights[stage] ** 2 * chosen(
+            pose, iteration, stages * settings.iterations
         )
-        loss = loss + settings.shape_weights[stage] ** 2 * betas.square().sum(dim=1)
-        loss = loss + settings.bending_weights[stage] ** 2 * bending(pose, settings.squared_bending)
-        optimiser.zero_grad(set_to_none=True)
-        loss.sum().backward()
-        optimiser.step()
+        every = every + settings.shape_weights[stage] ** 2 * betas.square().sum(dim=1)
+        every = every + settings.bending_weights[stage] ** 2 * bending(pose, settings.squared_bending)
+        return every.sum()
+
+    def told(done: int, _: int) -> None:
         if on_step:
-            on_step(settings.camera_iterations + i + 1, total, "Fitting keypoints")
+            on_step(settings.camera_iterations + done, total, "Fitting keypoints")
+
+    descend([pose, root, transl, betas], loss, stages * settings.iterations, settings.learning_rate, told)
     with torch.no_grad():
         return row()
 
@@ -120,12 +122,11 @@ def _camera_stage(evidence: Evidence, x: Tensor, settings: Staged) -> Tensor:
     weight[:, list(TORSO)] = torso
     weight = torch.where(seen, weight, evidence.confidence)
     root, transl = (x[:, part].clone().requires_grad_(True) for part in (ROOT, TRANSL))
-    optimiser = torch.optim.Adam([root, transl], lr=settings.learning_rate)
-    for _ in range(settings.camera_iterations):
+
+    def loss(_: int) -> Tensor:
         moved = torch.cat([root, transl, x[:, BODY.start :]], dim=1)
         change = settings.depth_weight**2 * (transl[:, 2] - x[:, TRANSL][:, 2]).square()
-        loss = (weight**2 * evidence.squared(moved)).sum() + change.sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        return (weight**2 * evidence.squared(moved)).sum() + change.sum()
+
+    descend([root, transl], loss, settings.camera_iterations, settings.learning_rate)
     return torch.cat([root.detach(), transl.detach(), x[:, BODY.start :]], dim=1)

@@ -15,9 +15,9 @@ from engine.priors.rotation_prior import ROOT
 class Coherence:
     """Events (T * V, 144), views of a moment side by side, that should be smooth in time and agree on the body's pose.
 
-    It is both a `Guidance` and a `Proximal`: a matrix of few diagonals tells what the numbers of one coordinate have to
-    do with each other in time, and views pull towards their mean, so that the nearest events are found by elimination,
-    in time and memory that grow as the clip does.
+    It is both a `Guidance` and an `ImplicitGuidance`: a matrix of few diagonals tells what the numbers of a coordinate
+    have to do with each other in time, and views pull towards their mean, so that the nearest events are found by
+    elimination, in time and memory that grow as the clip does.
 
     Args:
         views: V.
@@ -61,7 +61,7 @@ class Coherence:
         return loss
 
     def nearest(self, x0: Tensor, step: float) -> Tensor:
-        """See `Proximal`."""
+        """See `ImplicitGuidance`."""
         events = x0
         if self._target is not None:
             pull = torch.from_numpy(2.0 * step * self._pull).to(x0).repeat_interleave(self._views)[:, None]

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.device import pick_device
 from engine.diffusion.guidance import Guidance, weighted
 from engine.diffusion.holding import holding, not_pulling
-from engine.diffusion.proximal import Proximal
+from engine.diffusion.implicit_guidance import ImplicitGuidance
 from engine.diffusion.refinement import RefinementSettings
 from engine.diffusion.refinement import refine as refine_events
 from engine.diffusion.samplers import Denoise
@@ -57,8 +57,8 @@ class RefineSettings:
         smooth: of eq. 14, per unit of a rotation matrix's numbers, squared, at 30 frames per second.
         order: of its differences: 1 for steps, as in the paper, 2 for accelerations, which leaves more of a motion.
         views: of eq. 13, likewise; the released 0.005 times 300^2 is 450.
-        implicit: take smooth and views by implicit steps (`engine.diffusion.proximal`), stable at any weight, not by
-            their gradient.
+        implicit: take smooth and views by implicit steps, which are stable at any weight, and not by their gradient;
+            see `engine.diffusion.implicit_guidance`.
         shape: solve for the person's shape, too.
         device: auto, cpu, cuda or mps.
     """
@@ -285,7 +285,7 @@ class PoseProblem:
         loss = weighted([(1.0, term) for term in terms])
         return loss if self._held is None else not_pulling(loss, self.start()[rows], self._held)
 
-    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+    def implicit_guidance(self, rows: Tensor, x: Tensor) -> ImplicitGuidance | None:
         """Likewise."""
         return self._coherence(rows, x) if self._settings.implicit and self._coherent else None
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.diffusion.denoiser import Estimate
 from engine.diffusion.guidance import Guidance
-from engine.diffusion.proximal import Proximal
+from engine.diffusion.implicit_guidance import ImplicitGuidance
 from engine.diffusion.refinement import Refined, RefinementSettings, invert, latent_times, refine
 from engine.diffusion.samplers import Denoise, ddim, integrate
 from engine.diffusion.sde import CosineVP
@@ -59,7 +59,7 @@ class Observed:
         assert x.shape == (len(rows), 3)
         return lambda x0: SURE[chosen] * (x0[:, 0] - SEEN[chosen]).square()
 
-    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+    def implicit_guidance(self, rows: Tensor, x: Tensor) -> ImplicitGuidance | None:
         return None
 
 

@@ -17,7 +17,7 @@ from engine.diffusion.samplers import Denoise
 from engine.diffusion.sde import SDE
 
 
-class Proximal(Protocol):
+class ImplicitGuidance(Protocol):
     """How far clean events are from an observation, and the way to it."""
 
     def __call__(self, x0: Tensor) -> Tensor:
@@ -29,14 +29,14 @@ class Proximal(Protocol):
         ...
 
 
-def implicitly(denoise: Denoise, sde: SDE, observed: Proximal) -> Denoise:
+def implicitly_guided(denoise: Denoise, sde: SDE, observed: ImplicitGuidance) -> Denoise:
     """The denoiser with its clean estimate taken to an observation, by a step as long as guidance's.
 
     That is ``(sigma / alpha)^2``, by which the gradient of a loss moves the estimate of `guided`.
 
     Args:
         denoise: the prior, guided or not; sde: its.
-        observed: see `Proximal`.
+        observed: see `ImplicitGuidance`.
     """
 
     def taken(x_t: Tensor, t: Tensor) -> Estimate:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.diffusion.denoiser import Estimate
 from engine.diffusion.guidance import Guidance
-from engine.diffusion.proximal import Proximal, implicitly
+from engine.diffusion.implicit_guidance import ImplicitGuidance, implicitly_guided
 from engine.diffusion.refinement import RefinementSettings, refine
 from engine.diffusion.samplers import Denoise
 from engine.diffusion.sde import CosineVP
@@ -54,7 +54,7 @@ class Both:
     def guidance(self, rows: Tensor, x: Tensor) -> Guidance | None:
         return (lambda x0: GUIDED * (x0 - SEEN).square().sum(dim=1)) if self.is_guided else None
 
-    def proximal(self, rows: Tensor, x: Tensor) -> Proximal | None:
+    def implicit_guidance(self, rows: Tensor, x: Tensor) -> ImplicitGuidance | None:
         return self.near
 
 
@@ -63,7 +63,7 @@ def test_the_step_is_as_long_as_guidance_s() -> None:
     t = torch.tensor([60.0], dtype=torch.float64)
     alpha, sigma = (float(c) for c in SDE.marginal(t))
     small = Near(1e-6)
-    made = implicitly(indifferent, SDE, small)(alpha * START, t)
+    made = implicitly_guided(indifferent, SDE, small)(alpha * START, t)
     moved = 2.0 * small.weight * (START - TARGET) * (sigma / alpha) ** 2
     torch.testing.assert_close(made.x0 - START, -moved, rtol=1e-4, atol=0.0)
     torch.testing.assert_close(alpha * made.x0 + sigma * made.noise, alpha * START)
