@@ -126,7 +126,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
         first, second = (p.under(p.context(seen))(x, t).x0 for p in (prior, again))
         torch.testing.assert_close(first, second, atol=2e-3, rtol=1e-2)
         for name, weight in again.network.state_dict().items():
-            assert torch.equal(weight, prior.network.state_dict()[name].bfloat16().float()), "what a zip holds in less"
+            assert torch.equal(weight, prior.network.state_dict()[name].bfloat16().half().float())
     torch.testing.assert_close(again.context(seen), (seen - prior.mean) / prior.std)
 
 
