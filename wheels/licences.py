@@ -20,7 +20,6 @@ FILE = "THIRD_PARTY_LICENCES.txt"
 
 # Read in their licence files, as their metadata name a family of licences, or a title that is no SPDX expression.
 _READ = {
-    "jinja2": "BSD-3-Clause",
     "mpmath": "BSD-3-Clause",
     "safetensors": "Apache-2.0",
     "scipy": (  # with OpenBLAS, LAPACK, the runtime of GCC and libquadmath inside

@@ -16,15 +16,11 @@ FULL, LITE, BARE = "full", "lite", "bare"
 
 # The engine without PyTorch: filters and the Learned Smoother. NumPy is Blender's.
 _LITE = ("scipy",)
-# PyTorch with what it declares to need, and what the learned tools import beside it.
+# PyTorch with what it needs for all that the engine does with it.
 _TORCH = (
     "torch",
     "filelock",
-    "fsspec",
-    "jinja2",
-    "markupsafe",
     "mpmath",
-    "networkx",
     "sympy",
     "typing-extensions",
 )
@@ -37,6 +33,10 @@ BUNDLED: dict[str, tuple[str, ...]] = {
 
 LEFT_OUT = {
     "numpy": "Blender brings it; extensions share one folder, where a second one would replace Blender's for all.",
+    "networkx": "PyTorch draws graphs of compiled programs with it; the engine compiles none.",
+    "jinja2": "PyTorch writes compiled programs with it.",
+    "markupsafe": "jinja2 alone uses it.",
+    "fsspec": "PyTorch saves models of clusters with it.",
     "setuptools": "PyTorch wants it to compile extensions of its own, which the engine never does.",
     "smplx": "Its licence is for research alone. No tool in Blender uses it.",
     "mannequin-x": "Only the evaluation and the demo use it.",

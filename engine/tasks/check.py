@@ -193,7 +193,6 @@ def _loaders(torch: bool) -> Iterator[tuple[Path, Callable[[], object]]]:
             ("motion", motion_weights.load_motion_prior),
             ("conditional", conditional_weights.load_conditional_prior),
             ("gfpose", joint_weights.load_joint_prior),
-            ("diffpose_frame", lifting_weights.load_lifting_prior),
             ("diffpose_clip", partial(lifting_weights.load_lifting_prior, encoder="clip")),
             ("scorehmr", rotation_weights.load_rotation_prior),
         ):
