@@ -66,7 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="further clips of the person, each as another camera has it, wherever that stands",
     )  # fmt: skip
     parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
-    parser.add_argument("--smooth", type=float, metavar="W", help="weight of smoothness in time, 0 for none")
+    parser.add_argument(
+        "--smooth", type=float, metavar="W",
+        help="weight of smoothness in time, 0 for none (default: 100 of accelerations; 30 of steps in other presets)",
+    )  # fmt: skip
     parser.add_argument("--rounds", type=positive, metavar="N", help="of inversion and sampling, at most")
     parser.add_argument("--shape", action="store_true", help="find the person's shape, too")
     parser.add_argument(

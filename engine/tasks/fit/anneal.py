@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.diffusion.noise import Noise
 from engine.tasks.fit.levenberg import Damping, Linearise, Minimum, minimise
-from engine.tasks.fit.pull import Pull, PullSettings
+from engine.tasks.fit.pull import Pull, Pulled, PullSettings
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,12 @@ def near(
     noise: Noise,
 ) -> Minimum:
     """The rest: rounds of the denoiser from x (B, D), then the final tolerance."""
-    centre, precision = pull.gaussian
-    for t in settings.times if settings.denoised else ():
-        centre, precision = pull.towards(x, t, noise)
-        measured = linearise(course.tolerances[-1])
-        x = minimise(measured, x, centre, precision, course.inner, course.damping).x
+    measured = linearise(course.tolerances[-1])
+
+    def solve(x: Tensor, pulled: Pulled) -> Tensor:
+        return minimise(measured, x, *pulled, course.inner, course.damping).x
+
+    x, pulled = pull.rounds(x, settings.times, noise, solve)
     return minimise(
-        linearise(course.final), x, centre, precision, course.final_iterations, course.damping, course.settled
+        linearise(course.final), x, *pulled, course.final_iterations, course.damping, course.settled
     )

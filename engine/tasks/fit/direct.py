@@ -14,7 +14,7 @@ from engine.memory import at_once
 from engine.priors.pose_prior import PosePrior
 from engine.tasks.fit.evidence import Evidence
 from engine.tasks.fit.levenberg import Damping, minimise
-from engine.tasks.fit.pull import Pull, PullSettings
+from engine.tasks.fit.pull import Pull, Pulled, PullSettings
 from engine.tasks.fit.state import BETAS, BODY, ROOT, Space
 from engine.tasks.steps import OnStep
 
@@ -78,9 +78,11 @@ def _solve(evidence: Evidence, prior: PosePrior, settings: Direct, noise: Noise)
     best = cost.unflatten(0, (guesses, count)).argmin(dim=0)
     x = x.unflatten(0, (guesses, count))[best, torch.arange(count, device=x.device)]
     measured = evidence.at(settings.noise * evidence.size, settings.robust)
-    for t in settings.pull.times if settings.pull.denoised else ():
-        x = minimise(measured, x, *pull.towards(x, t, noise), settings.iterations, damping).x
-    return x
+
+    def solve(x: Tensor, pulled: Pulled) -> Tensor:
+        return minimise(measured, x, *pulled, settings.iterations, damping).x
+
+    return pull.rounds(x, settings.pull.times, noise, solve)[0]
 
 
 def _loose(space: Space, settings: Direct) -> Tensor:

@@ -24,7 +24,7 @@ from engine.tasks.fit.aim import Aim, Targets, check_joints
 from engine.tasks.fit.levenberg import Damping
 from engine.tasks.fit.linearisation import carriers
 from engine.tasks.fit.path import Bending, minimise_path
-from engine.tasks.fit.pull import Pull, PullSettings
+from engine.tasks.fit.pull import Pull, Pulled, PullSettings
 from engine.tasks.fit.state import BODY, ROOT, TRANSL, Space, to_body
 from engine.tasks.fit.terms import HINGES
 
@@ -187,20 +187,16 @@ def meet(
     if guess is not None:
         x, tolerances, times = guess, (), times[-1:]
     noise = Noise([settings.seed] * len(start))
-    centre, precision = pull.gaussian
+    last = settings.tolerances[-1] if guess is None else settings.reach
 
-    def nearer(x: Tensor, tolerance: float, iterations: int, settled: float) -> Tensor:
+    def nearer(x: Tensor, pulled: Pulled, tolerance: float, iterations: int, settled: float) -> Tensor:
         measured = aim.at(tolerance)
-        return minimise_path(
-            measured, x, start, centre, precision, bending, columns, iterations, _DAMPING, settled
-        )
+        return minimise_path(measured, x, start, *pulled, bending, columns, iterations, _DAMPING, settled)
 
     for tolerance in tolerances:
-        x = nearer(x, tolerance, _ITERATIONS, _NEARLY)
-    for t in times:
-        centre, precision = pull.towards(x, t, noise)
-        x = nearer(x, settings.tolerances[-1] if guess is None else settings.reach, _INNER, _NEARLY)
-    x = nearer(x, settings.reach, _FINAL, _SETTLED)
+        x = nearer(x, pull.gaussian, tolerance, _ITERATIONS, _NEARLY)
+    x, pulled = pull.rounds(x, times, noise, lambda x, pulled: nearer(x, pulled, last, _INNER, _NEARLY))
+    x = nearer(x, pulled, settings.reach, _FINAL, _SETTLED)
     return x, aim.missed(x)
 
 

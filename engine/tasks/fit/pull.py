@@ -8,6 +8,7 @@ denoised target is held still, weighted by the signal-to-noise ratio alpha^2 / s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,9 @@ from engine.diffusion.noise import Noise
 from engine.priors.pose_prior import POSE_DIM, PosePrior
 from engine.tasks.fit.gaussian import precision_of
 from engine.tasks.fit.state import BODY, Space
+
+Pulled = tuple[Tensor, Tensor]
+"""Centre (D,) or (B, D), and precision (D, D), of a quadratic."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Pull:
         return self._centre, self._base
 
     @torch.no_grad()
-    def towards(self, x: Tensor, t: float, noise: Noise) -> tuple[Tensor, Tensor]:
+    def towards(self, x: Tensor, t: float, noise: Noise) -> Pulled:
         """Centre (B, D) and precision (D, D) of both parts together at time ``t``, the pose being x."""
         settings = self._settings
         if not settings.denoised:
@@ -92,3 +96,27 @@ class Pull:
         factor = torch.linalg.cholesky(precision[BODY, BODY])
         centre[:, BODY] = torch.cholesky_solve(pulled.T, factor).T
         return centre, precision
+
+    def rounds(
+        self,
+        x: Tensor,
+        times: Sequence[float],
+        noise: Noise,
+        solve: Callable[[Tensor, Pulled], Tensor],
+    ) -> tuple[Tensor, Pulled]:
+        """Solve at one time after the other, each time pulled by what the denoiser makes of the pose so far.
+
+        Args:
+            x: (B, D) to begin with.
+            times: of the diffusion; none where the settings have no denoiser.
+            noise: a stream per item.
+            solve: of x, and what pulls at it, the next x.
+
+        Returns:
+            x, and what it was pulled by last: the Gaussian where there was no time.
+        """
+        pulled = self.gaussian
+        for t in times if self._settings.denoised else ():
+            pulled = self.towards(x, t, noise)
+            x = solve(x, pulled)
+        return x, pulled
