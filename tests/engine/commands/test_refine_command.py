@@ -237,7 +237,7 @@ def test_the_shape_is_found_along(folder: Path, capsys: pytest.CaptureFixture[st
         found = bundled(clip.betas[:10]).joints(clip.motion.poses, clip.motion.transl).numpy()
         errors.append(float(np.linalg.norm(found - joints, axis=-1).mean()))
     # How large they are one camera can hardly tell from how far away they are.
-    assert errors[2] < 0.9 * errors[0] and errors[3] < 0.8 * errors[1]
+    assert errors[2] < 0.8 * errors[0] and errors[3] < 0.8 * errors[1]
     assert clip.betas[0] > 0.4 and clip.betas.shape == (16,)
     # A clip that tells its shape needs none to be found.
     amass.create(folder / "in.npz", replace(body, offsets=OFFSETS), betas)
