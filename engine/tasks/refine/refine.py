@@ -91,11 +91,19 @@ PRESETS: dict[str, RefineSettings] = {
 several views; ``best``: ours, deeper by longer steps, smooth in its accelerations."""
 
 
+BEST_OF_VIEWS = replace(
+    PRESETS["best"], loop=RefinementSettings(depth=50, stride=5), keypoints=400.0, views=1000.0
+)
+"""What several views saw leaves less to the prior."""
+
+
 def preset(name: str, views: int = 1) -> RefineSettings:
-    """Settings of `PRESETS` for so many views of one person: paper's and released ones have a loop of their own."""
+    """Settings of `PRESETS` for so many views of one person, for which all have a loop of their own."""
     chosen, several = PRESETS[name], PRESETS["views"]
-    if views == 1 or name == "best":
+    if views == 1:
         return chosen
+    if name == "best":
+        return BEST_OF_VIEWS
     return replace(several, loop=replace(several.loop, through_network=chosen.loop.through_network))
 
 

@@ -190,8 +190,9 @@ def test_settings_out_of_range_are_refused(change: dict) -> None:
         RefineSettings(**change)
 
 
-def test_presets_of_several_views_have_the_released_loop() -> None:
-    assert preset("paper") is PRESETS["paper"] and preset("best", 3) is PRESETS["best"]
+def test_presets_of_several_views_have_a_loop_of_their_own() -> None:
+    assert preset("paper") is PRESETS["paper"] and preset("best") is PRESETS["best"]
+    assert preset("best", 3).loop.depth < preset("best").loop.depth
     for name, through in (("paper", True), ("released", False)):
         loop = preset(name, 2).loop
         assert (loop.rounds, loop.depth, loop.through_network) == (2, 100, through)
