@@ -47,8 +47,8 @@ PROTOCOL = (
 )
 EVALUATIONS = (
     "A pose takes 500 evaluations of the network in the paper's and the released settings of one view (10 rounds of 25 "
-    "steps there and back, those back with a gradient), 200 in those of several (2 of 50), and 200 in the best ones (10 "
-    "of 10)."
+    "steps there and back, those back with a gradient), 200 in those of several (2 of 50), and 200 in the best ones "
+    "(10 of 10)."
 )
 BASELINE_WORDS = (
     "Baselines minimise the same guidance by Adam from the same start (300 steps of 0.01 radians), the place solved "
@@ -259,7 +259,7 @@ def table_3(context: Context) -> Table:
         {name: dict(zip(columns, row, strict=True)) for name, row in paper.items()},
         f"{max(4, MOMENTS // context.scale)} people a seed before {CAMERAS} cameras each,",
         "Views alone: guided by their agreement (eq. 13), as in the paper, the context being of keypoints; else by "
-        "keypoints, too. With four views the best settings are half as deep. The paper's (views alone) take two rounds.",
+        "keypoints, too. With four views the best settings are half as deep.",
     )
 
 
