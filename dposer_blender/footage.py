@@ -89,34 +89,6 @@ def told(path: str, message: Message) -> Footage:
     )
 
 
-_SAME = 1e-6  # frames
-
-
-def sampled(found: Footage, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Keypoints between frames: pixels (R, 17, 2), confidence (R, 17) and sigma (R, 17), see `Footage`.
-
-    Between two frames a joint is seen that both show, and outside of all none is.
-
-    Args:
-        found: the keypoints.
-        rows: (R,) which of their frames, from 0, whole or not.
-    """
-    inside = (rows >= -_SAME) & (rows <= len(found) - 1 + _SAME)
-    at = np.clip(rows, 0.0, len(found) - 1.0)
-    left = np.minimum(np.floor(at + _SAME).astype(int), len(found) - 1)
-    share = np.maximum(at - left, 0.0)
-    right = np.where(share > _SAME, np.minimum(left + 1, len(found) - 1), left)
-
-    def between(values: np.ndarray) -> np.ndarray:
-        part = share.reshape(-1, *[1] * (values.ndim - 1))
-        mixed: np.ndarray = values[left] + part * (values[right] - values[left])
-        return mixed
-
-    seen = (found.confidence[left] > 0) & (found.confidence[right] > 0) & inside[:, None]
-    sigma = None if found.sigma is None else between(found.sigma)
-    return between(found.pixels), np.where(seen, between(found.confidence), 0.0), sigma
-
-
 _footage: ByUid[Footage] = ByUid(_KEPT)
 remember, recall, forget, forget_all, kept = (
     _footage.keep, _footage.of, _footage.drop, _footage.clear, _footage.items,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,11 @@ from engine.motion import keypoints
 from engine.motion.extrinsics import Extrinsics
 from engine.motion.features import read_features
 from engine.motion.intrinsics import Intrinsics
+from engine.motion.keypoint_times import sampled
+from engine.motion.keypoints import People, Track
 from engine.motion.motion import BodyMotion
 from engine.progress import Progress
+from engine.wording import few, fit
 
 if TYPE_CHECKING:
     from engine.tasks.refine.animation import RefinedMotion, Shot
@@ -45,9 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "IN is in its camera's axes, the camera at the origin, Y up, looking along -Z, as lift writes it; or a "
         'camera\'s .json tells where it stands: "rotation" (three rows of three) and "translation" (three numbers), by '
-        "OpenCV's convention, in metres and in IN's own axes (Y up for an AMASS clip). The clip's first frame is the "
-        "keypoints' first; frames without keypoints are guided by their neighbours. With --views each clip is of the "
-        "same person and frames, in axes of its own camera, and OUT is IN with the pose that all views have on average."
+        "OpenCV's convention, in metres and in IN's own axes (Y up for an AMASS clip). The keypoints' first frame is "
+        "on the clip's first, or on that of --start, and further ones as their frame rate says; frames without "
+        "keypoints are guided by their neighbours. With --views each clip is of the same person and frames, in "
+        "axes of its own camera, and OUT is IN with the pose that all views have on average."
     )
     add_clip(parser)
     add_output(parser)
@@ -64,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--views", type=Path, nargs="+", default=[], metavar="FILE",
         help="further clips of the person, each as another camera has it, wherever that stands",
+    )  # fmt: skip
+    parser.add_argument(
+        "--start", type=positive, default=1, metavar="FRAME",
+        help="of the clip, counted from 1, that the keypoints' first frame shows",
     )  # fmt: skip
     parser.add_argument("--preset", choices=PRESETS, default="best", help="default: best")
     parser.add_argument(
@@ -96,11 +104,15 @@ def run(args: argparse.Namespace) -> int:
         MappingError: the rig cannot be matched. MotionError: what was seen does not fit the clip, or nothing was.
         WeightsError: the prior cannot be had.
     """
+    if args.input.is_dir():
+        raise FileError(f"{args.input} is a folder; name one clip.")
     check_target(args.input, args.output)
     cameras = len(args.views) + 1 if args.views else max(1, len(args.keypoints))
     _check_counts(args, cameras)
     bone_map = read_bone_map(args.bone_map)
     clips = [ClipFile(path, bone_map) for path in (args.input, *args.views)]
+    if args.shape and clips[0].betas is None:
+        raise FileError(f"{args.input.name} keeps its own bones; --shape needs an AMASS .npz.")
     bodies = [_body(clip) for clip in clips]
     for path, body in zip(args.views, bodies[1:], strict=True):
         if len(body) != len(bodies[0]) or abs(body.fps - bodies[0].fps) > SAME_RATE * body.fps:
@@ -130,6 +142,13 @@ def run(args: argparse.Namespace) -> int:
         betas[:SHAPES] += found.betas
     clips[0].write(args.output, found.motion, betas)
     _tell(args, found, seen)
+    farthest = np.nanmax([-1.0, *found.before])
+    if any(one.view is not None and farthest > 2.0 * max(one.view.centre) for one in seen):
+        print(
+            f"{args.input.name} began {farthest:.0f} pixels off its keypoints: it may stand elsewhere than its camera "
+            "sees. Name a .json as --camera that tells where that is.",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -195,28 +214,31 @@ def _seen(args: argparse.Namespace, number: int, clip: ClipFile) -> _Seen:
     people = keypoints.read(source, None if args.size is None else image_size(args.size), args.layout)
     track = people.choose(args.person)
     view = seen_through(camera, people)
-    if people.fps and abs(people.fps - clip.body.fps) > SAME_RATE * people.fps:
-        print(
-            f"{source.name} has {people.fps:g} frames a second and the clip {clip.body.fps:g}; taken frame by frame.",
-            file=sys.stderr,
-        )
+    fps = clip.body.fps
+    if people.fps and abs(people.fps - fps) > SAME_RATE * people.fps:
+        fps = people.fps
+    rows = (np.arange(frames) + 1 - args.start) / clip.body.fps * fps
+    for note in _granted(args, people, track, rows):
+        print(f"{source.name} {note}.", file=sys.stderr)
     pixels, confidence, sigma = keypoints.to_h36m(track)
-    if not (confidence[:frames] > 0).any():
+    pixels, confidence, sigma = sampled(view.squared(pixels), confidence, sigma, rows)
+    if not (confidence > 0).any():
         raise FileError(f"{source.name} shows nobody in the clip's {frames} frames; choose another person or file.")
-    return _Seen(
-        place,
-        view,
-        _fitted(view.squared(pixels), frames, 0.0),
-        _fitted(confidence, frames, 0.0),
-        None if sigma is None else _fitted(sigma, frames, np.nan),
-        features,
-    )
+    return _Seen(place, view, pixels, confidence, sigma, features)
 
 
-def _fitted(rows: np.ndarray, frames: int, unseen: float) -> np.ndarray:
-    """The first rows of an array, as many as frames, the last of them unseen where there are not so many."""
-    missing = max(0, frames - len(rows))
-    return np.pad(rows[:frames], [(0, missing), *[(0, 0)] * (rows.ndim - 1)], constant_values=unseen)
+def _granted(args: argparse.Namespace, people: People, track: Track, rows: np.ndarray) -> Iterator[str]:
+    """What is taken for granted of keypoints, of which the clip's frames show so many rows."""
+    if len(people.tracks) > 1 and args.person is None:
+        names = few((track.id for track in people.tracks), 8)
+        yield f"shows {names}, and {fit(track.id)} is taken; --person names another"
+    if people.first > 1 and args.start == 1:
+        yield f"begins with frame {people.first}, which is taken for the clip's first; --start names another"
+    last = people.last - people.first
+    if rows[0] >= 1 or rows[-1] <= last - 1:
+        yield "has frames before the clip or after it, which are left out"
+    if rows[-1] >= last + 1:
+        yield "ends before the clip does; frames after it only go along"
 
 
 def _shot(seen: _Seen, clip: ClipFile) -> Shot:

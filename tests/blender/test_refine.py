@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 bpy = pytest.importorskip("bpy")
 
@@ -359,24 +357,3 @@ def test_a_camera_deleted_meanwhile_changes_nothing(walking: Any) -> None:
     with pytest.raises(part("errors").ArmatureError, match="nothing was changed"):
         drive(job)
     assert differing(before, digest()) == set()
-
-
-# Keypoints between their frames
-
-
-@given(st.lists(st.floats(-3.0, 8.0), min_size=1, max_size=10))
-def test_keypoints_are_sampled_between_frames_that_both_show_them(rows: list[float]) -> None:
-    footage = part("footage")
-    pixels = np.arange(6.0)[:, None, None] * np.ones((17, 2)) * 10.0
-    confidence = np.ones((6, 17))
-    confidence[3, 5] = 0.0
-    seen = footage.Footage("", (), "", 0, 30.0, (0, 0), None, None, pixels, confidence, np.full((6, 17), 2.0), None)
-    at, sure, sigma = footage.sampled(seen, np.array(rows))
-    for row, point, trust in zip(rows, at, sure, strict=True):
-        inside = -1e-6 <= row <= 5.0 + 1e-6
-        assert (trust[0] == 1.0) == inside
-        if inside:
-            np.testing.assert_allclose(point[0], 10.0 * np.clip(row, 0.0, 5.0), atol=2e-5)
-        if abs(row - 3.0) < 1.0 - 1e-5:
-            assert trust[5] == 0.0
-    assert (sigma == 2.0).all()

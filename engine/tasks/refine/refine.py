@@ -203,6 +203,8 @@ def refine(
             on_step(done * frames // total, frames, "Refining")
 
     start = problem.start()
+    if extra is not None:
+        _check_extra(extra, start)
     before = problem.miss(start)
     found = refine_events(problem, problem.prior.sde, start, chosen.loop, group, told)
     if not torch.isfinite(found.x).all():
@@ -421,6 +423,13 @@ def _told(view: View, prior: RotationPrior) -> tuple[np.ndarray, np.ndarray, np.
             raise MotionError(f"The prior was trained on {len(prior.mean)} features a picture; give a file of them.")
         return tangents, weight, view.features
     return tangents, weight, crop(torch.from_numpy(tangents), torch.from_numpy(doubt)).numpy()
+
+
+def _check_extra(extra: Guidance, start: Tensor) -> None:
+    with torch.enable_grad():
+        loss = extra(start.clone().requires_grad_(True))
+    if loss.shape != (len(start),) or not loss.requires_grad or not torch.isfinite(loss).all():
+        raise MotionError(f"A further loss must be finite numbers ({len(start)},) that depend on the events.")
 
 
 def _check(views: Sequence[View], offsets: np.ndarray) -> None:

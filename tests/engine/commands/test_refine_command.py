@@ -115,11 +115,49 @@ def test_frames_that_nothing_guides_stay_bit_for_bit(folder: Path, capsys: pytes
     assert not any(a == b for a, b in zip(given[-FRAMES:], found[-FRAMES:], strict=True))
 
 
-def test_more_keypoints_than_frames_are_cut(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    keypoint_file(folder / "k.json", np.concatenate([SOMEONE.pixels, SOMEONE.pixels]), fps=50.0)
+def test_keypoints_are_taken_by_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At twice the clip's rate every second counts; what goes on beyond the clip is left out, which is told."""
+    twice = np.repeat(SOMEONE.pixels, 2, axis=0)
+    twice[1:-1:2] = 0.5 * (twice[1:-1:2] + twice[2::2])
+    keypoint_file(folder / "k2.json", np.concatenate([twice, 0.0 * twice + 500.0]), fps=2.0 * FPS)
     assert refine(folder, "in.npz", "out.npz", "--keypoints", "k.json") == 0
+    assert capsys.readouterr().err == ""
+    usual = amass.read(folder / "out.npz").motion
+    assert refine(folder, "in.npz", "out.npz", "--keypoints", "k2.json") == 0
     told = capsys.readouterr()
-    assert f"{FRAMES} frames, " in told.out and "50 frames a second and the clip 25; taken frame by frame" in told.err
+    assert told.err == "k2.json has frames before the clip or after it, which are left out.\n"
+    np.testing.assert_allclose(amass.read(folder / "out.npz").motion.poses, usual.poses, atol=1e-6)
+
+
+def test_keypoints_may_begin_later(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As if the frames before had shown nobody; files whose frames are numbered from elsewhere are told of."""
+    late = 5
+    keypoint_file(folder / "k.json", SOMEONE.pixels, hidden=tuple(range(late)))
+    assert refine(folder, "in.npz", "out.npz", "--keypoints", "k.json") == 0
+    expected = amass.read(folder / "out.npz").motion.poses
+    frames = json.loads((folder / "k.json").read_text())["frames"][late:]
+    numbered = [{"frame": late + n} | frame for n, frame in enumerate(frames)]
+    (folder / "k.json").write_text(json.dumps({"fps": FPS, "frames": numbered, "camera": VIEW}))
+    capsys.readouterr()
+    assert refine(folder, "in.npz", "out.npz", "--keypoints", "k.json", "--start", str(late + 1)) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_allclose(amass.read(folder / "out.npz").motion.poses, expected, atol=1e-6)
+    assert refine(folder, "in.npz", "out.npz", "--keypoints", "k.json") == 0
+    assert f"begins with frame {late}, which is taken for the clip's first" in capsys.readouterr().err
+
+
+def test_what_is_taken_for_granted_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{name: [*map(float, row[j]), 0.9, 2.0] for j, name in enumerate(NAMES)} for row in SOMEONE.pixels[:8]]
+    people = [{"people": [{"id": "Ann"} | row, {"id": "Bob"} | row]} for row in rows]
+    (folder / "k.json").write_text(json.dumps({"fps": FPS, "frames": people, "camera": VIEW}))
+    assert refine(folder, "in.npz", "out.npz", "--keypoints", "k.json") == 0
+    told = capsys.readouterr().err.splitlines()
+    assert any(re.fullmatch(r"k\.json shows (Ann, Bob|Bob, Ann), and \w+ is taken; --person names another\.", line)
+               for line in told)  # fmt: skip
+    assert "k.json ends before the clip does; frames after it only go along." in told
+    keypoint_file(folder / "k.json", SOMEONE.pixels + 3000.0)
+    assert refine(folder, "in.npz", "out.npz", "--keypoints", "k.json") == 0
+    assert "it may stand elsewhere than its camera sees" in capsys.readouterr().err
 
 
 def test_what_the_file_holds_besides_stays(folder: Path) -> None:
@@ -302,6 +340,8 @@ Frame Time: 0.04
         ("gone.bvh", "out.bvh", (), "does not exist"),
         ("in.bvh", "out.npz", (), "must end in .bvh"),
         ("in.bvh", "in.bvh", (), "written over"),
+        ("", "out.bvh", (), "is a folder"),
+        ("in.bvh", "out.bvh", ("--shape",), "needs an AMASS"),
         ("two.bvh", "out.bvh", (), "no pair of legs"),
         ("nan.npz", "out.npz", (), "NaN"),
         ("in.bvh", "out.bvh", ("--smooth", "0"), "Nothing guides"),
