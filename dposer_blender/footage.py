@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.motion.keypoint_times import sampled
 from .by_uid import ByUid
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class Footage:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def at(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Pixels (R, 17, 2), confidence (R, 17) and sigma of frames (R,), from 0, or between them; see `sampled`."""
+        return sampled(self.pixels, self.confidence, self.sigma, rows)
 
 
 def told(path: str, message: Message) -> Footage:

@@ -11,7 +11,6 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 from bpy.types import Context, Object, Operator, Scene
 
-from ...engine.motion.keypoint_times import sampled
 from .. import armature, bone_choice, filmed, footage, frame_range, outcomes, pinhole, wording, writing
 from ..after_reading import AfterReading
 from ..edit_task import EditTask
@@ -65,9 +64,7 @@ class View:
         if camera is None:
             raise ArmatureError(f"{self.name} was removed while DPoser was at work; nothing was changed.")
         rows = (clip.scene_frames - self.start) / clip.fps * self.fps
-        found = self.found
-        seen = sampled(found.pixels, found.confidence, found.sigma, rows)
-        return filmed.Filmed(camera, self.frame, self.size, *seen)
+        return filmed.Filmed(camera, self.frame, self.size, *self.found.at(rows))
 
 
 class RefineTask(EditTask):
