@@ -20,7 +20,7 @@ IN_BLENDER = {"bl_operators", "bl_ui", "blf", "bpy", "bpy_extras", "gpu", "gpu_e
 SHARED = {
     ENGINE, f"{ENGINE}.errors", f"{ENGINE}.process", f"{ENGINE}.protocol", f"{ENGINE}.wording",
     f"{ENGINE}.motion", f"{ENGINE}.motion.bone_map_file", f"{ENGINE}.motion.files", f"{ENGINE}.motion.h36m",
-    f"{ENGINE}.motion.joints",
+    f"{ENGINE}.motion.joints", f"{ENGINE}.motion.keypoint_times",
 }  # fmt: skip
 """All of the engine that runs in Blender's process, too."""
 
