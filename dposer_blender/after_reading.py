@@ -10,15 +10,16 @@ from bpy.types import Context
 
 from ..engine.errors import EngineError
 from . import footage
+from .deputed import Deputed
 from .drawing import handlers
-from .jobs import Done, Request, Task
+from .jobs import Done, Request
 
 if TYPE_CHECKING:
     from .client import Message
     from .edit_task import EditTask
 
 
-class AfterReading(Task):
+class AfterReading(Deputed):
     """Reads keypoint files, and then is the task that is made of what they hold.
 
     Args:
@@ -33,29 +34,9 @@ class AfterReading(Task):
         asked: Sequence[Request],
         make: Callable[[Context, list[footage.Footage]], EditTask],
     ) -> None:
+        super().__init__("Reading keypoints")
         self._scene_uid, self._asked, self._make = context.scene.session_uid, asked, make
         self._found: list[footage.Footage] = []
-        self._task: EditTask | None = None
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        return self._task.title if self._task is not None else "Reading keypoints"
-
-    @property
-    def stage(self) -> str:  # type: ignore[override]
-        return self._task.stage if self._task is not None else "Reading"
-
-    @property
-    def frames(self) -> int:  # type: ignore[override]
-        return self._task.frames if self._task is not None else 0
-
-    @property
-    def fraction(self) -> float:  # type: ignore[override]
-        return self._task.fraction if self._task is not None else 0.0
-
-    @property
-    def unsettled(self) -> bool:  # type: ignore[override]
-        return self._task is not None and self._task.unsettled
 
     def prepare(self, context: Context) -> bool | Done:
         """As the task."""
@@ -81,8 +62,3 @@ class AfterReading(Task):
     def recover(self, error: EngineError) -> bool | Done:
         """As the task."""
         return self._task.recover(error) if self._task is not None else False
-
-    def abandon(self) -> None:
-        """As the task."""
-        if self._task is not None:
-            self._task.abandon()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bpy.types import Context
 
 from ..engine.errors import Cancelled, EngineError
+from .deputed import Deputed
 from .errors import EngineStopped
 from .jobs import Done, Request, Task
 
@@ -34,7 +35,7 @@ class Item:
     unsettled: bool = False
 
 
-class InTurn(Task):
+class InTurn(Deputed):
     """Does every item that can be done; one that fails is told of and passed over.
 
     What is done when the job is cancelled stays done.
@@ -45,27 +46,11 @@ class InTurn(Task):
     """
 
     def __init__(self, title: str, items: Sequence[Item]) -> None:
-        self._label, self._items = title, items
+        super().__init__(title)
+        self._items = items
         self._at = -1
-        self._task: Task | None = None
         self._done = 0
         self._problems: list[str] = []
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        return self._task.title if self._task is not None else self._label
-
-    @property
-    def stage(self) -> str:  # type: ignore[override]
-        return self._task.stage if self._task is not None else "Reading"
-
-    @property
-    def frames(self) -> int:  # type: ignore[override]
-        return self._task.frames if self._task is not None else 0
-
-    @property
-    def fraction(self) -> float:  # type: ignore[override]
-        return self._task.fraction if self._task is not None else 0.0
 
     @property
     def part(self) -> tuple[int, int]:  # type: ignore[override]
@@ -79,7 +64,7 @@ class InTurn(Task):
 
     @property
     def unsettled(self) -> bool:  # type: ignore[override]
-        return self._task is not None and (self._items[self._at].unsettled or self._task.unsettled)
+        return super().unsettled or (self._task is not None and self._items[self._at].unsettled)
 
     def prepare(self, context: Context) -> bool | Done:
         """Begin the next item, or go on with the one in progress."""
@@ -112,8 +97,7 @@ class InTurn(Task):
 
     def abandon(self) -> None:
         """Take back what the item in progress has done so far."""
-        if self._task is not None:
-            self._task.abandon()
+        super().abandon()
         if 0 <= self._at < len(self._items):
             self._items[self._at].end()
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import StringProperty
 from bpy.types import Context, Object, Operator
 
 from .. import (
@@ -30,7 +29,7 @@ from ..errors import ArmatureError
 from ..jobs import Done, Request, Task
 from ..late import np
 from ..properties import common
-from ..properties.keypoints import lifting, source, timing
+from ..properties.keypoints import lifting, source, through, timing
 from ..tool_operator import ToolOperator
 from . import keypoints
 
@@ -194,20 +193,14 @@ class DPOSER_OT_animate_from_keypoints(ToolOperator, Operator):
     __annotations__ = {
         **source(options={"SKIP_SAVE"}),
         **timing(options={"SKIP_SAVE"}),
-        "camera": StringProperty(
-            name="Camera",
-            description="The camera that sees the person; the scene's where none is chosen",
-            options={"SKIP_SAVE"},
-        ),
+        **through(options={"SKIP_SAVE"}),
         **lifting(options={"SKIP_SAVE"}),
         **common.writing(options={"SKIP_SAVE"}),
     }
 
     def task(self, context: Context) -> Task:
         """As of all tools; the panel names its camera by itself, and not by its name."""
-        if not self.properties.is_property_set("camera"):
-            camera = keypoints.chosen_camera(context.scene)
-            self.camera = camera.name if camera is not None else ""
+        keypoints.take_camera(self, context)
         return super().task(context)
 
     def make(self, context: Context, ob: Object) -> AfterReading:

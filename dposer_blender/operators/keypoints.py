@@ -54,6 +54,13 @@ def chosen_camera(scene: Scene) -> Object | None:
     return chosen if chosen is not None and chosen.name in scene.objects else scene.camera
 
 
+def take_camera(operator: Any, context: Context) -> None:
+    """Name the camera of the panel, which points at it, to an operator that was told of none."""
+    if not operator.properties.is_property_set("camera"):
+        camera = chosen_camera(context.scene)
+        operator.camera = camera.name if camera is not None else ""
+
+
 def camera_of(scene: Scene, name: str) -> Object:
     """The camera of this name, or the scene's where there is none.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import IntProperty, StringProperty
+from bpy.props import IntProperty
 from bpy.types import Context, Object, Operator, Scene
 
 from .. import armature, bone_choice, filmed, footage, frame_range, outcomes, pinhole, wording, writing
@@ -19,7 +19,7 @@ from ..jobs import Done, Request, Task
 from ..late import np
 from ..polled import Polled
 from ..properties import common
-from ..properties.keypoints import source, timing
+from ..properties.keypoints import source, through, timing
 from ..properties.refine import MOST_CAMERAS, refine_properties
 from ..tool_operator import ToolOperator, take_settings
 from . import keypoints
@@ -180,20 +180,14 @@ class DPOSER_OT_refine_to_keypoints(ToolOperator, Operator):
     __annotations__ = {
         **source(options={"SKIP_SAVE"}),
         **timing(options={"SKIP_SAVE"}),
-        "camera": StringProperty(
-            name="Camera",
-            description="The camera that sees the person; the scene's where none is chosen",
-            options={"SKIP_SAVE"},
-        ),
+        **through(options={"SKIP_SAVE"}),
         **refine_properties(options={"SKIP_SAVE"}),
         **common.writing(options={"SKIP_SAVE"}),
     }
 
     def task(self, context: Context) -> Task:
         """As of all tools; the first camera and its keypoints are those of Animate from Keypoints."""
-        if not self.properties.is_property_set("camera"):
-            camera = keypoints.chosen_camera(context.scene)
-            self.camera = camera.name if camera is not None else ""
+        keypoints.take_camera(self, context)
         take_settings(self, context, self.settings_of)
         take_settings(self, context, "keypoints")
         return super().task(context)

@@ -74,6 +74,17 @@ def timing(**options: Any) -> common.Annotations:
     }  # fmt: skip
 
 
+def through(**options: Any) -> common.Annotations:
+    """The camera of an operator, which cannot point at one."""
+    return {
+        "camera": StringProperty(
+            name="Camera",
+            description="The camera that sees the person; the scene's where none is chosen",
+            **options,
+        )
+    }
+
+
 def lifting(**options: Any) -> common.Annotations:
     """How the keypoints become motion."""
     return {
