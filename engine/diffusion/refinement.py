@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.diffusion.guidance import Guidance, guided
+from engine.diffusion.guidance import Guidance, guided, weighted
 from engine.diffusion.implicit_guidance import ImplicitGuidance, implicitly_guided
 from engine.diffusion.samplers import Denoise, OnIteration, ddim, ddim_inverse, integrate
 from engine.diffusion.sde import SDE
@@ -93,11 +92,6 @@ def invert(
     return integrate(denoise, sde, x, times, ddim_inverse(corrections), on_iteration=on_iteration).x
 
 
-def sum_of(observed: Iterable[Guidance | None], x0: Tensor) -> Tensor:
-    """The sum (B,) of losses of events (B, *event), of those that there are."""
-    return sum((loss(x0) for loss in observed if loss is not None), x0.new_zeros(len(x0)))
-
-
 @torch.no_grad()
 def refine(
     problem: Problem,
@@ -142,7 +136,8 @@ def refine(
         bent = denoise if guidance is None else guided(denoise, sde, guidance, settings.through_network)
         bent = bent if implicit is None else implicitly_guided(bent, sde, implicit)
         x[rows] = integrate(bent, sde, latent, times[::-1], ddim(), on_iteration=told).x
-        loss[rows] = sum_of((guidance, implicit), x[rows])
+        observed = weighted([(1.0, each) for each in (guidance, implicit) if each is not None])
+        loss[rows] = observed(x[rows])
         rounds[rows] += 1
         now = torch.zeros_like(before).index_add_(0, group, loss)
         settled = torch.isfinite(before) & ((before - now).abs() <= settings.tolerance * before)

@@ -12,7 +12,7 @@ import roma
 import torch
 from torch import Tensor
 
-from engine.diffusion.refinement import sum_of
+from engine.diffusion.guidance import weighted
 from engine.diffusion.schedule import truncated
 from engine.diffusion.solvers import optimise
 from engine.evaluation.baselines.mixture import Mixture
@@ -53,7 +53,8 @@ def fit(
     def loss(iteration: int) -> Tensor:
         x0 = event()
         now = x0.detach()
-        total = sum_of((problem.guidance(rows, now), problem.implicit_guidance(rows, now)), x0).sum()
+        observed = (problem.guidance(rows, now), problem.implicit_guidance(rows, now))
+        total = weighted([(1.0, each) for each in observed if each is not None])(x0).sum()
         return total if mixture is None else total + mixture_weight * mixture.energy(pose[:, 1:]).sum()
 
     times = truncated(ITERATIONS, *TIMES) if prior_weight else np.full(ITERATIONS, TIMES[0])

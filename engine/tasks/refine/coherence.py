@@ -69,14 +69,12 @@ class Coherence:
         world = _by_view(self._turned(events, self._upright), self._views).cpu().double().numpy()
         time = self._in_time(world.shape[1], step)
         mean = world.mean(axis=0)
-        away = world - mean
-        apart = 2.0 * step * self._agree
-        mean, away[..., ROOT], away[..., ROOT.stop :] = (
-            _solved(time, mean),
-            _solved(time, away[..., ROOT]),
-            _solved(time, away[..., ROOT.stop :], apart),
-        )
-        found = torch.from_numpy(mean + away).to(x0).transpose(0, 1).flatten(0, 1)
+        near = _solved(time, mean)[None]
+        if self._views > 1:  # which differ from their mean
+            away, apart = world - mean, 2.0 * step * self._agree
+            body = _solved(time, away[..., ROOT.stop :], apart)
+            near = near + np.concatenate([_solved(time, away[..., ROOT]), body], axis=-1)
+        found = torch.from_numpy(near).to(x0).transpose(0, 1).flatten(0, 1)
         found = self._turned(found, self._upright.mT)
         return found if self._held is None else torch.where(self._held, x0, found)
 

@@ -367,7 +367,6 @@ class PoseProblem:
             evaluations[::count].cpu().numpy(),
         )
 
-
     def _path(self, view: View, place: np.ndarray, doubt: np.ndarray, fps: float) -> np.ndarray:
         """Places (T, 3) of covariances (T, 3, 3) in a camera's axes, smooth in the axes that it has on average."""
         turn, at = _standing(view)
