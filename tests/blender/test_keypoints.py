@@ -18,6 +18,13 @@ bpy = pytest.importorskip("bpy")
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Euler, Matrix, Vector  # noqa: E402
 
+from rigcheck.camera_misuse import (  # noqa: E402
+    another_camera,
+    no_camera,
+    no_file_named,
+    no_such_file,
+    other_proportions,
+)
 from rigcheck.extension import part  # noqa: E402
 from rigcheck.filming import BONES, FPS, LIMBS, film, off, places, projected, written  # noqa: E402
 from rigcheck.misuse import Tool, check_sentence, differing, digest, drive  # noqa: E402
@@ -249,15 +256,6 @@ def test_cancelling_leaves_everything(walking: Any, phase: str, monkeypatch: pyt
 # Misuse: each a clear sentence and an untouched file
 
 
-def no_camera(walking: Any) -> dict[str, Any]:
-    bpy.data.objects.remove(walking.camera)
-    return {}
-
-
-def another_camera(walking: Any) -> dict[str, Any]:
-    return {"camera": "Nowhere"}
-
-
 def no_camera_at_all(walking: Any) -> dict[str, Any]:
     return {"camera": "Smpl"}
 
@@ -270,14 +268,6 @@ def without_perspective(walking: Any) -> dict[str, Any]:
 def no_armature(walking: Any) -> dict[str, Any]:
     bpy.context.view_layer.objects.active = None
     return {}
-
-
-def no_file_named(walking: Any) -> dict[str, Any]:
-    return {"filepath": ""}
-
-
-def no_such_file(walking: Any) -> dict[str, Any]:
-    return {"filepath": str(walking.folder / "nothing.json")}
 
 
 def no_keypoints(walking: Any) -> dict[str, Any]:
@@ -294,11 +284,6 @@ def nobody(walking: Any) -> dict[str, Any]:
 
 def somebody_else(walking: Any) -> dict[str, Any]:
     return {"person": "7"}
-
-
-def other_proportions(walking: Any) -> dict[str, Any]:
-    bpy.context.scene.render.resolution_y = 1280
-    return {}
 
 
 def half_a_size(walking: Any) -> dict[str, Any]:

@@ -16,6 +16,13 @@ bpy = pytest.importorskip("bpy")
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Vector  # noqa: E402
 
+from rigcheck.camera_misuse import (  # noqa: E402
+    another_camera,
+    no_camera,
+    no_file_named,
+    no_such_file,
+    other_proportions,
+)
 from rigcheck.extension import part  # noqa: E402
 from rigcheck.filming import BONES, FPS, film, off, places, projected, written  # noqa: E402
 from rigcheck.misuse import Tool, check_sentence, differing, digest, drive  # noqa: E402
@@ -245,35 +252,13 @@ def test_cancelling_leaves_everything(walking: Any, phase: str, monkeypatch: pyt
 # Misuse: each a clear sentence and an untouched file
 
 
-def no_camera(walking: Any) -> dict[str, Any]:
-    bpy.data.objects.remove(walking.camera)
-    return {}
-
-
-def another_camera(walking: Any) -> dict[str, Any]:
-    return {"camera": "Nowhere"}
-
-
 def no_action(walking: Any) -> dict[str, Any]:
     walking.ob.animation_data.action = None
     return {}
 
 
-def no_file_named(walking: Any) -> dict[str, Any]:
-    return {"filepath": ""}
-
-
-def no_such_file(walking: Any) -> dict[str, Any]:
-    return {"filepath": str(walking.folder / "nothing.json")}
-
-
 def other_frames(walking: Any) -> dict[str, Any]:
     return {"start": 200}
-
-
-def other_proportions(walking: Any) -> dict[str, Any]:
-    bpy.context.scene.render.resolution_y = 1280
-    return {}
 
 
 def seen_from_behind(walking: Any) -> dict[str, Any]:
